@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* read.h -- stage 4: a file becomes whole, verified blocks; and the trace as a whole becomes records.
+ *
+ * Opening scans every block header once (without decompressing), so the reader knows the clock, the
+ * time range, the number of events and every gap before the first record is handed out.           */
+#ifndef MEMANALYZE_READ_H
+#define MEMANALYZE_READ_H
+
+#include "records.h"
+
+struct trace; /* an open trace; use from one thread */
+
+struct clock_pair {
+    uint64_t ticks, ns;
+};
+
+struct trace_facts { /* known after trace_open */
+    uint8_t trace_id[16];
+    uint64_t file_bytes, block_count, intact_block_count, gap_count;
+    uint64_t event_count;      /* in intact blocks */
+    uint64_t first_ticks, last_ticks;
+    uint64_t last_sequence;    /* of the last intact block */
+    bool ended;                /* the last block says so */
+    uint16_t major, minor;
+    const struct clock_pair *clocks; /* by ticks, rising; valid until trace_close */
+    size_t clock_count;
+};
+
+/* Opens and scans a trace. Fails, having said why, when the file cannot be read, is empty, is not
+ * zstd, is zstd but not ours, is of another major version, or holds not one intact block. Damage
+ * elsewhere is no failure: it becomes gaps. */
+STATUS_MUST_USE status trace_open(const char *path, struct trace **out);
+void trace_close(struct trace *trace);
+
+const struct trace_facts *trace_get_facts(const struct trace *trace);
+
+/* Hands every record of the trace to the sink, in order, gaps in their places, then what the rings of a
+ * killed process still hold (ring_read.h) when they are on this machine. `progress` (may be NULL) is
+ * called with bytes done and total. */
+STATUS_MUST_USE status trace_read(struct trace *trace, const struct record_sink *sink,
+                                  void (*progress)(void *context, uint64_t done, uint64_t total),
+                                  void *progress_context);
+
+/* Events that trace_read took from the rings; 0 before, or when there were none. */
+uint64_t trace_recovered_events(const struct trace *trace);
+
+/* Nanoseconds since the first clock reading (may be negative), by interpolation between the pairs. */
+int64_t trace_ns(const struct trace *trace, uint64_t ticks);
+
+#endif

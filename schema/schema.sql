@@ -1,0 +1,307 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- schema.sql: the tables that `memanalyze import` writes, once; everything in them is derived from traces,
+-- so a newer version imports again instead of migrating.
+--
+-- Conventions: *_ns are nanoseconds since the run began unless said otherwise; *_bytes are bytes; ids are ours.
+-- NULL means unknown, unsupported or not yet, as each column says; never 0. Unsigned 64-bit values (addresses)
+-- are stored as the signed integer with the same bits.
+-- An estimate is a Horvitz-Thompson sum over samples: a sample of `size` bytes under mean interval R stands for
+-- weight = 1 / (1 - exp(-size / R)) blocks. Next to each sum stand `_sq` (the sum of the squared terms) and
+-- `_var` (the sum of squared terms times (1 - 1/weight), the estimated variance), from which the 95 % interval follows:
+-- n = sum^2 / sq effective samples, Garwood's exact Poisson interval for n, narrowed by sqrt(var / sq).
+-- Views in views.sql spell it out.
+
+CREATE TABLE run (                       -- one recorded process: one trace
+    id                INTEGER PRIMARY KEY,
+    trace_id          TEXT NOT NULL UNIQUE, -- 32 hex digits, from the trace
+    parent_trace_id   TEXT,                 -- of the process that forked this one; NULL: not forked while recorded
+    trace_path        TEXT NOT NULL,        -- as given to import
+    trace_bytes       INTEGER NOT NULL,     -- size of the trace file
+    executable        TEXT,                 -- path; NULL: unknown
+    command_line      TEXT,                 -- arguments joined by spaces
+    pid               INTEGER,
+    parent_pid        INTEGER,
+    host              TEXT,
+    boot_id           TEXT,
+    operating_system  TEXT,
+    architecture      TEXT,
+    allocator         TEXT,                 -- the malloc underneath, e.g. glibc 2.36
+    unwinder          TEXT,                 -- cfi, fp
+    recorder_version  TEXT,
+    start_reason      TEXT,                 -- process, fork, api
+    started_unix_ns   INTEGER,              -- wall-clock time of the start, ns since 1970
+    duration_ns       INTEGER NOT NULL,     -- from the start to the last record
+    mode              TEXT NOT NULL,        -- sampled, full
+    interval_bytes    INTEGER,              -- base mean sampling interval; NULL in full mode
+    page_bytes        INTEGER,
+    complete          INTEGER NOT NULL,     -- 1: the trace ended in order and has no gap
+    end_reason        TEXT,                 -- exit, exec, stop; NULL: killed, or the end is missing
+    block_count       INTEGER NOT NULL,     -- intact blocks
+    event_count       INTEGER NOT NULL,     -- allocations and frees read
+    recovered_events  INTEGER NOT NULL,     -- of these, taken from the rings of a killed process
+    bucket_ns         INTEGER NOT NULL,     -- width of the time buckets of timeline and stack_time
+    alloc_calls       INTEGER,              -- exact: all threads; NULL: not told
+    alloc_bytes       INTEGER,              -- exact: requested bytes of these calls
+    free_calls        INTEGER,              -- exact
+    peak_ns           INTEGER               -- when the estimated live bytes were highest; NULL: no sample
+) STRICT;
+
+CREATE TABLE capability (                -- what this process could report at all
+    run_id INTEGER NOT NULL REFERENCES run(id),
+    name   TEXT NOT NULL,                -- e.g. samples, free, mallinfo2, pss
+    PRIMARY KEY (run_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE thread (
+    id          INTEGER PRIMARY KEY,
+    run_id      INTEGER NOT NULL REFERENCES run(id),
+    number      INTEGER NOT NULL,        -- the trace's thread id, from 1, never reused
+    tid         INTEGER NOT NULL,        -- the system's, may be reused
+    name        TEXT,                    -- last known; NULL: none
+    first_ns    INTEGER NOT NULL,        -- first seen
+    ended_ns    INTEGER,                 -- NULL: lived at the end
+    exact       INTEGER NOT NULL,        -- 1: the three counters miss nothing
+    alloc_calls INTEGER,                 -- exact; NULL: not told
+    alloc_bytes INTEGER,                 -- exact, requested
+    free_calls  INTEGER                  -- exact
+) STRICT;
+
+CREATE TABLE module (                    -- a loaded executable or library
+    id        INTEGER PRIMARY KEY,
+    run_id    INTEGER NOT NULL REFERENCES run(id),
+    number    INTEGER NOT NULL,          -- the trace's module id
+    path      TEXT NOT NULL,
+    build_id  TEXT,                      -- hex; NULL: has none
+    bias      INTEGER NOT NULL,          -- address minus virtual address in the file
+    first_ns  INTEGER NOT NULL,
+    gone_ns   INTEGER,                   -- unloaded; NULL: stayed
+    symbols   TEXT                       -- where names came from: dwarf, symtab, dynsym; NULL: no names found
+) STRICT;
+
+CREATE TABLE frame (                     -- a place in code: one per return address and inline level
+    id            INTEGER PRIMARY KEY,
+    key           TEXT NOT NULL UNIQUE,  -- content-addressed: build id (or path) + offset + inline level; the same on every machine
+    module_path   TEXT,                  -- NULL: no module covers the address
+    build_id      TEXT,
+    module_offset INTEGER NOT NULL,      -- return address - 1 - bias; without a module the address
+    inline_level  INTEGER NOT NULL,      -- 0: the function itself, 1...: inlined into it, deeper is innermost
+    function      TEXT NOT NULL,         -- demangled; without a name module+0xoffset
+    raw_name      TEXT,                  -- as in the symbol table; NULL: no name
+    file          TEXT,                  -- NULL: no line information
+    line          INTEGER,
+    kind          TEXT NOT NULL          -- code, or allocator: malloc wrappers (operator new and kin) that reports skip
+) STRICT;
+
+CREATE TABLE stack (                     -- a distinct call stack
+    id        INTEGER PRIMARY KEY,
+    key       TEXT NOT NULL UNIQUE,      -- 32 hex digits: XXH3-128 over (build id or path, offset) of its frames, innermost first
+    depth     INTEGER NOT NULL,          -- return addresses
+    truncated INTEGER NOT NULL,          -- 1: cut off before its outermost frame
+    function  TEXT NOT NULL,             -- innermost function that is not an allocator wrapper: the site
+    caller    TEXT,                      -- the function that called it; NULL: none
+    text      TEXT NOT NULL,             -- innermost first: a < b < c
+    folded    TEXT NOT NULL              -- outermost first: c;b;a, as flame graph tools read it
+) STRICT;
+
+CREATE TABLE stack_frame (
+    stack_id INTEGER NOT NULL REFERENCES stack(id),
+    position INTEGER NOT NULL,           -- 0: innermost, inlined functions counted
+    frame_id INTEGER NOT NULL REFERENCES frame(id),
+    PRIMARY KEY (stack_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sample (                    -- one sampled allocation (full mode: every one), in the order of death, survivors last
+    id             INTEGER PRIMARY KEY,
+    run_id         INTEGER NOT NULL,     -- run.id
+    stack_id       INTEGER,              -- stack.id; NULL: its stack is lost
+    thread_id      INTEGER,              -- thread.id that allocated it
+    birth_ns       INTEGER NOT NULL,
+    death_ns       INTEGER,              -- NULL: alive at the end (right-censored)
+    death_thread_id INTEGER,             -- thread.id that freed it
+    address        INTEGER NOT NULL,
+    size_bytes     INTEGER NOT NULL,     -- requested
+    usable_bytes   INTEGER NOT NULL,     -- what the allocator gave
+    interval_bytes INTEGER,              -- mean sampling interval in force; NULL: recorded with certainty
+    weight         REAL NOT NULL,        -- blocks it stands for, 1 / inclusion probability
+    kind           TEXT NOT NULL,        -- malloc, calloc, realloc, aligned, new
+    previous_id    INTEGER               -- the sample this block was reallocated from; NULL: none, or not sampled
+) STRICT;
+
+CREATE TABLE process_tick (              -- the operating system's view; NULL: not read at this moment
+    run_id      INTEGER NOT NULL,
+    time_ns     INTEGER NOT NULL,
+    rss_bytes   INTEGER,                 -- resident set
+    vm_bytes    INTEGER,                 -- mapped
+    shared_bytes INTEGER,                -- resident and file-backed or shared
+    data_bytes  INTEGER,                 -- private writable mappings
+    pss_bytes   INTEGER,                 -- resident, shared pages divided by their users
+    swap_bytes  INTEGER,
+    heap_rss_bytes  INTEGER,             -- resident part of [heap], by kind of mapping from here on
+    anon_rss_bytes  INTEGER,             -- other anonymous memory: mmapped heaps, arenas, thread stacks
+    stack_rss_bytes INTEGER,             -- [stack]
+    file_rss_bytes  INTEGER,             -- files: code, data, mapped files
+    shmem_rss_bytes INTEGER,             -- shared memory
+    recorder_rss_bytes INTEGER,          -- of the above, the recorder's own
+    minor_faults INTEGER,                -- since the process began
+    major_faults INTEGER,
+    cgroup_bytes INTEGER,                -- memory.current of its cgroup
+    cgroup_limit_bytes INTEGER,          -- memory.max; NULL: none
+    PRIMARY KEY (run_id, time_ns)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE allocator_tick (            -- the allocator's own figures (glibc mallinfo2)
+    run_id       INTEGER NOT NULL,
+    time_ns      INTEGER NOT NULL,
+    used_bytes   INTEGER,                -- in blocks handed out, mmapped ones included
+    free_bytes   INTEGER,                -- in free blocks inside the heaps
+    top_bytes    INTEGER,                -- of that, releasable at the top
+    mapped_bytes INTEGER,                -- in mmapped blocks
+    arena_bytes  INTEGER,                -- taken from the system by non-mmapped heaps
+    PRIMARY KEY (run_id, time_ns)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE recorder_tick (             -- the recorder about itself
+    run_id          INTEGER NOT NULL,
+    time_ns         INTEGER NOT NULL,
+    cpu_ns          INTEGER,             -- CPU time of the drain thread since the start
+    interval_bytes  INTEGER,             -- mean sampling interval in force
+    ring_high_water_bytes INTEGER,       -- most bytes that ever waited in one ring
+    dropped_samples INTEGER,             -- allocations that found no room, since the start
+    dropped_bytes   INTEGER,             -- what these stood for, estimated
+    dropped_frees   INTEGER,
+    truncated_stacks INTEGER,            -- stacks cut off, since the start
+    written_bytes   INTEGER,             -- size of the trace so far
+    write_errors    INTEGER,             -- blocks that could not be written
+    memory_bytes    INTEGER,             -- memory the recorder holds
+    PRIMARY KEY (run_id, time_ns)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gauge (                     -- every other metric of the trace, by name
+    run_id  INTEGER NOT NULL,
+    name    TEXT NOT NULL,               -- e.g. map.alloc_bytes
+    unit    TEXT NOT NULL,               -- count, bytes, ns
+    time_ns INTEGER NOT NULL,
+    value   INTEGER NOT NULL,
+    PRIMARY KEY (run_id, name, time_ns)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gap (                       -- stretches of the trace that could not be read
+    id          INTEGER PRIMARY KEY,
+    run_id      INTEGER NOT NULL,
+    first_ns    INTEGER NOT NULL,
+    last_ns     INTEGER,                 -- NULL: until the end
+    lost_events INTEGER,                 -- allocations and frees missing; NULL: cannot be told
+    first_byte  INTEGER NOT NULL,        -- in the file
+    last_byte   INTEGER NOT NULL,        -- one past
+    reason      TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE loss (                      -- everything this run does not know, counted; one row per kind that occurred or was watched
+    run_id INTEGER NOT NULL,
+    kind   TEXT NOT NULL,                -- see import.c: dropped_samples, unmatched_free, unknown_stack, ...
+    count  INTEGER NOT NULL,
+    bytes  INTEGER,                      -- estimated bytes concerned; NULL: cannot be told
+    detail TEXT NOT NULL,                -- one sentence: what it means and what to do
+    PRIMARY KEY (run_id, kind)
+) STRICT, WITHOUT ROWID;
+
+-- Roll-ups, computed while importing, so that reports never scan `sample`.
+
+CREATE TABLE stack_stat (                -- per stack: sums over its samples
+    run_id     INTEGER NOT NULL,
+    measure    TEXT NOT NULL,            -- allocated, live (at the end), peak (live at run.peak_ns), temporary (freed within run's temporary threshold), waste (usable - requested of the live)
+    stack_id   INTEGER NOT NULL,         -- stack.id; 0: lost stacks
+    samples    INTEGER NOT NULL,
+    bytes      REAL NOT NULL,            -- estimate
+    bytes_sq   REAL NOT NULL,
+    bytes_var  REAL NOT NULL,
+    blocks     REAL NOT NULL,            -- estimate
+    blocks_sq  REAL NOT NULL,
+    blocks_var REAL NOT NULL,
+    first_ns   INTEGER NOT NULL,         -- earliest birth among these samples
+    last_ns    INTEGER NOT NULL,         -- latest birth
+    PRIMARY KEY (run_id, measure, stack_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE stack_time (                -- per stack and time bucket, where anything happened; buckets of run.bucket_ns
+    run_id      INTEGER NOT NULL,
+    stack_id    INTEGER NOT NULL,
+    bucket      INTEGER NOT NULL,        -- floor(time / bucket_ns)
+    alloc_bytes REAL NOT NULL,           -- estimate
+    freed_bytes REAL NOT NULL,
+    survivor_bytes REAL NOT NULL,        -- of alloc_bytes, alive at the end
+    samples     INTEGER NOT NULL,        -- allocations
+    survivors   INTEGER NOT NULL,        -- of these, alive at the end
+    PRIMARY KEY (run_id, stack_id, bucket)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE timeline (                  -- the whole process per time bucket
+    run_id      INTEGER NOT NULL,
+    bucket      INTEGER NOT NULL,
+    start_ns    INTEGER NOT NULL,
+    samples     INTEGER NOT NULL,        -- allocations sampled in it
+    alloc_bytes REAL NOT NULL, alloc_bytes_sq REAL NOT NULL, alloc_bytes_var REAL NOT NULL,
+    freed_bytes REAL NOT NULL, freed_bytes_sq REAL NOT NULL, freed_bytes_var REAL NOT NULL,
+    live_samples INTEGER NOT NULL,       -- alive at the bucket's end ...
+    live_bytes  REAL NOT NULL, live_bytes_sq REAL NOT NULL, live_bytes_var REAL NOT NULL,
+    live_blocks REAL NOT NULL, live_blocks_sq REAL NOT NULL, live_blocks_var REAL NOT NULL,
+    live_usable_bytes REAL NOT NULL,     -- the same blocks with the allocator's rounding
+    PRIMARY KEY (run_id, bucket)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE thread_stat (               -- per allocating thread: sums over its samples
+    run_id     INTEGER NOT NULL,
+    measure    TEXT NOT NULL,            -- allocated, live
+    thread_id  INTEGER NOT NULL,
+    samples    INTEGER NOT NULL,
+    bytes REAL NOT NULL, bytes_sq REAL NOT NULL, bytes_var REAL NOT NULL,
+    blocks REAL NOT NULL, blocks_sq REAL NOT NULL, blocks_var REAL NOT NULL,
+    PRIMARY KEY (run_id, measure, thread_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE size_stat (                 -- per size class: powers of two in four steps
+    run_id     INTEGER NOT NULL,
+    measure    TEXT NOT NULL,            -- allocated, live
+    low_bytes  INTEGER NOT NULL,         -- requested sizes from low ...
+    high_bytes INTEGER NOT NULL,         -- ... up to and with high
+    samples    INTEGER NOT NULL,
+    bytes REAL NOT NULL, bytes_sq REAL NOT NULL, bytes_var REAL NOT NULL,
+    blocks REAL NOT NULL, blocks_sq REAL NOT NULL, blocks_var REAL NOT NULL,
+    waste_bytes REAL NOT NULL,           -- usable - requested, estimate
+    PRIMARY KEY (run_id, measure, low_bytes)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lifetime_stat (             -- how long freed blocks lived: powers of two of ns, whole process
+    run_id   INTEGER NOT NULL,
+    low_ns   INTEGER NOT NULL,
+    high_ns  INTEGER NOT NULL,
+    samples  INTEGER NOT NULL,
+    bytes    REAL NOT NULL,
+    blocks   REAL NOT NULL,
+    PRIMARY KEY (run_id, low_ns)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE leak (                      -- one row per site that was judged: the verdict of the cohort-survival test
+    id                  INTEGER PRIMARY KEY,
+    run_id              INTEGER NOT NULL,
+    rank                INTEGER NOT NULL,   -- 1: most urgent
+    verdict             TEXT NOT NULL,      -- leak, growing, cache, startup, steady, undecided
+    stack_id            INTEGER NOT NULL,   -- stack.id: of the stacks merged here, the one with most live bytes
+    merged_stacks       INTEGER NOT NULL,   -- stacks judged together because each had too few samples
+    function            TEXT NOT NULL,      -- the site
+    samples             INTEGER NOT NULL,   -- allocations sampled
+    live_samples        INTEGER NOT NULL,
+    live_bytes          REAL NOT NULL, live_bytes_low REAL NOT NULL, live_bytes_high REAL NOT NULL,
+    live_blocks         REAL NOT NULL, live_blocks_low REAL NOT NULL, live_blocks_high REAL NOT NULL,
+    leak_rate_bytes_per_hour      REAL,     -- confirmed survivors per hour since the onset; NULL: no leak seen
+    leak_rate_bytes_per_hour_low  REAL,
+    leak_rate_bytes_per_hour_high REAL,
+    leaked_share        REAL,               -- of the bytes allocated since the onset that were old enough to be judged, the part never freed; NULL: cannot be told
+    leaked_share_low    REAL,
+    leaked_share_high   REAL,
+    onset_ns            INTEGER,            -- since when; NULL: no leak seen
+    oldest_ns           INTEGER,            -- age of the oldest survivor at the end; NULL: none
+    lifetime_p99_ns     INTEGER,            -- 99 % of the freed blocks lived no longer; NULL: none was freed
+    p_value             REAL,               -- of the survivors under "no leak", before correction; NULL: not tested
+    reason              TEXT NOT NULL       -- one sentence: why this verdict and why not the others
+) STRICT;
