@@ -40,6 +40,7 @@ CREATE TABLE run (                       -- one recorded process: one trace
     event_count       INTEGER NOT NULL,     -- allocations and frees read
     recovered_events  INTEGER NOT NULL,     -- of these, taken from the rings of a killed process
     bucket_ns         INTEGER NOT NULL,     -- width of the time buckets of timeline and stack_time
+    temporary_ns      INTEGER NOT NULL,     -- a block freed sooner than this is temporary: 1 ms, at most 1 % of the run
     alloc_calls       INTEGER,              -- exact: all threads; NULL: not told
     alloc_bytes       INTEGER,              -- exact: requested bytes of these calls
     free_calls        INTEGER,              -- exact
@@ -94,13 +95,13 @@ CREATE TABLE frame (                     -- a place in code: one per return addr
 
 CREATE TABLE stack (                     -- a distinct call stack
     id        INTEGER PRIMARY KEY,
-    key       TEXT NOT NULL UNIQUE,      -- 32 hex digits: XXH3-128 over (build id or path, offset) of its frames, innermost first
+    key       TEXT NOT NULL UNIQUE,      -- 32 hex digits: XXH3-128 over (build id or path, offset) of its frames, innermost first, and `truncated`
     depth     INTEGER NOT NULL,          -- return addresses
     truncated INTEGER NOT NULL,          -- 1: cut off before its outermost frame
     function  TEXT NOT NULL,             -- innermost function that is not an allocator wrapper: the site
     caller    TEXT,                      -- the function that called it; NULL: none
-    text      TEXT NOT NULL,             -- innermost first: a < b < c
-    folded    TEXT NOT NULL              -- outermost first: c;b;a, as flame graph tools read it
+    text      TEXT NOT NULL,             -- from `function` outwards: a < b < c; long names are shortened
+    folded    TEXT NOT NULL              -- the same, outermost first: c;b;a, as flame graph tools read it
 ) STRICT;
 
 CREATE TABLE stack_frame (
@@ -209,7 +210,7 @@ CREATE TABLE loss (                      -- everything this run does not know, c
 
 CREATE TABLE stack_stat (                -- per stack: sums over its samples
     run_id     INTEGER NOT NULL,
-    measure    TEXT NOT NULL,            -- allocated, live (at the end), peak (live at run.peak_ns), temporary (freed within run's temporary threshold), waste (usable - requested of the live)
+    measure    TEXT NOT NULL,            -- allocated, live (at the end), peak (live at run.peak_ns), temporary (lived less than run.temporary_ns), waste (usable - requested of the live)
     stack_id   INTEGER NOT NULL,         -- stack.id; 0: lost stacks
     samples    INTEGER NOT NULL,
     bytes      REAL NOT NULL,            -- estimate
@@ -218,8 +219,8 @@ CREATE TABLE stack_stat (                -- per stack: sums over its samples
     blocks     REAL NOT NULL,            -- estimate
     blocks_sq  REAL NOT NULL,
     blocks_var REAL NOT NULL,
-    first_ns   INTEGER NOT NULL,         -- earliest birth among these samples
-    last_ns    INTEGER NOT NULL,         -- latest birth
+    first_ns   INTEGER NOT NULL,         -- earliest birth among these samples; peak: no later than that
+    last_ns    INTEGER NOT NULL,         -- latest birth; peak: no earlier than that
     PRIMARY KEY (run_id, measure, stack_id)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,0 +1,202 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- views.sql: the 95 % interval of every estimate in the roll-ups; made after the tables, may change freely.
+--
+-- Each view has all columns of its table and, for each estimate x, x_low and x_high (and two steps on the way: x_n, the
+-- effective samples n = x^2 / x_sq, and x_spread = sqrt(x_var / x_sq), 0 when every block was recorded).
+-- Garwood's exact Poisson interval for n, in the Wilson-Hilferty form, relative to n
+--     low  =            (1 - 1/(9 n)     - 1.96/(3 sqrt(n)))^3
+--     high = (n + 1)/n  (1 - 1/(9 (n+1)) + 1.96/(3 sqrt(n+1)))^3
+-- narrowed by the spread: x_low = x (1 - (1 - low) spread), x_high = x (1 + (high - 1) spread).
+-- Plain SQL on purpose: the same text runs on PostgreSQL.
+
+-- Per stack and measure, with the intervals of bytes and blocks.
+CREATE VIEW stack_stat_interval AS
+SELECT
+    numbered.*,
+    bytes * (1 - (1 - (1 - 1 / (9 * bytes_n) - 1.96 / (3 * SQRT(bytes_n)))
+        * (1 - 1 / (9 * bytes_n) - 1.96 / (3 * SQRT(bytes_n)))
+        * (1 - 1 / (9 * bytes_n) - 1.96 / (3 * SQRT(bytes_n)))) * bytes_spread) AS bytes_low,
+    bytes * (1 + ((bytes_n + 1) / bytes_n * (1 - 1 / (9 * (bytes_n + 1)) + 1.96 / (3 * SQRT(bytes_n + 1)))
+        * (1 - 1 / (9 * (bytes_n + 1)) + 1.96 / (3 * SQRT(bytes_n + 1)))
+        * (1 - 1 / (9 * (bytes_n + 1)) + 1.96 / (3 * SQRT(bytes_n + 1))) - 1) * bytes_spread) AS bytes_high,
+    blocks * (1 - (1 - (1 - 1 / (9 * blocks_n) - 1.96 / (3 * SQRT(blocks_n)))
+        * (1 - 1 / (9 * blocks_n) - 1.96 / (3 * SQRT(blocks_n)))
+        * (1 - 1 / (9 * blocks_n) - 1.96 / (3 * SQRT(blocks_n)))) * blocks_spread) AS blocks_low,
+    blocks * (1 + ((blocks_n + 1) / blocks_n * (1 - 1 / (9 * (blocks_n + 1)) + 1.96 / (3 * SQRT(blocks_n + 1)))
+        * (1 - 1 / (9 * (blocks_n + 1)) + 1.96 / (3 * SQRT(blocks_n + 1)))
+        * (1 - 1 / (9 * (blocks_n + 1)) + 1.96 / (3 * SQRT(blocks_n + 1))) - 1) * blocks_spread) AS blocks_high
+FROM (
+    SELECT
+        summed.*,
+        CASE WHEN bytes_sq > 0 THEN bytes * bytes / bytes_sq ELSE 1.0 END AS bytes_n,
+        CASE WHEN bytes_sq > 0 AND bytes_var > 0 THEN SQRT(bytes_var / bytes_sq) ELSE 0.0 END AS bytes_spread,
+        CASE WHEN blocks_sq > 0 THEN blocks * blocks / blocks_sq ELSE 1.0 END AS blocks_n,
+        CASE WHEN blocks_sq > 0 AND blocks_var > 0 THEN SQRT(blocks_var / blocks_sq) ELSE 0.0 END AS blocks_spread
+    FROM stack_stat AS summed
+) AS numbered;
+
+-- stack_stat summed by the function at the site. Lost stacks (stack_id 0) are the function '?'.
+CREATE VIEW function_stat_interval AS
+SELECT
+    numbered.*,
+    bytes * (1 - (1 - (1 - 1 / (9 * bytes_n) - 1.96 / (3 * SQRT(bytes_n)))
+        * (1 - 1 / (9 * bytes_n) - 1.96 / (3 * SQRT(bytes_n)))
+        * (1 - 1 / (9 * bytes_n) - 1.96 / (3 * SQRT(bytes_n)))) * bytes_spread) AS bytes_low,
+    bytes * (1 + ((bytes_n + 1) / bytes_n * (1 - 1 / (9 * (bytes_n + 1)) + 1.96 / (3 * SQRT(bytes_n + 1)))
+        * (1 - 1 / (9 * (bytes_n + 1)) + 1.96 / (3 * SQRT(bytes_n + 1)))
+        * (1 - 1 / (9 * (bytes_n + 1)) + 1.96 / (3 * SQRT(bytes_n + 1))) - 1) * bytes_spread) AS bytes_high,
+    blocks * (1 - (1 - (1 - 1 / (9 * blocks_n) - 1.96 / (3 * SQRT(blocks_n)))
+        * (1 - 1 / (9 * blocks_n) - 1.96 / (3 * SQRT(blocks_n)))
+        * (1 - 1 / (9 * blocks_n) - 1.96 / (3 * SQRT(blocks_n)))) * blocks_spread) AS blocks_low,
+    blocks * (1 + ((blocks_n + 1) / blocks_n * (1 - 1 / (9 * (blocks_n + 1)) + 1.96 / (3 * SQRT(blocks_n + 1)))
+        * (1 - 1 / (9 * (blocks_n + 1)) + 1.96 / (3 * SQRT(blocks_n + 1)))
+        * (1 - 1 / (9 * (blocks_n + 1)) + 1.96 / (3 * SQRT(blocks_n + 1))) - 1) * blocks_spread) AS blocks_high
+FROM (
+    SELECT
+        summed.*,
+        CASE WHEN bytes_sq > 0 THEN bytes * bytes / bytes_sq ELSE 1.0 END AS bytes_n,
+        CASE WHEN bytes_sq > 0 AND bytes_var > 0 THEN SQRT(bytes_var / bytes_sq) ELSE 0.0 END AS bytes_spread,
+        CASE WHEN blocks_sq > 0 THEN blocks * blocks / blocks_sq ELSE 1.0 END AS blocks_n,
+        CASE WHEN blocks_sq > 0 AND blocks_var > 0 THEN SQRT(blocks_var / blocks_sq) ELSE 0.0 END AS blocks_spread
+    FROM (
+        SELECT
+            stack_stat.run_id, stack_stat.measure, COALESCE(stack.function, '?') AS function,
+            COUNT(*) AS stacks,
+            SUM(stack_stat.samples) AS samples,
+            SUM(stack_stat.bytes) AS bytes, SUM(stack_stat.bytes_sq) AS bytes_sq, SUM(stack_stat.bytes_var) AS bytes_var,
+            SUM(stack_stat.blocks) AS blocks, SUM(stack_stat.blocks_sq) AS blocks_sq, SUM(stack_stat.blocks_var) AS blocks_var,
+            MIN(stack_stat.first_ns) AS first_ns, MAX(stack_stat.last_ns) AS last_ns
+        FROM stack_stat
+        LEFT JOIN stack ON stack.id = stack_stat.stack_id
+        GROUP BY stack_stat.run_id, stack_stat.measure, COALESCE(stack.function, '?')
+    ) AS summed
+) AS numbered;
+
+-- stack_stat summed over the run: one row per measure that has a sample.
+CREATE VIEW run_stat_interval AS
+SELECT
+    numbered.*,
+    bytes * (1 - (1 - (1 - 1 / (9 * bytes_n) - 1.96 / (3 * SQRT(bytes_n)))
+        * (1 - 1 / (9 * bytes_n) - 1.96 / (3 * SQRT(bytes_n)))
+        * (1 - 1 / (9 * bytes_n) - 1.96 / (3 * SQRT(bytes_n)))) * bytes_spread) AS bytes_low,
+    bytes * (1 + ((bytes_n + 1) / bytes_n * (1 - 1 / (9 * (bytes_n + 1)) + 1.96 / (3 * SQRT(bytes_n + 1)))
+        * (1 - 1 / (9 * (bytes_n + 1)) + 1.96 / (3 * SQRT(bytes_n + 1)))
+        * (1 - 1 / (9 * (bytes_n + 1)) + 1.96 / (3 * SQRT(bytes_n + 1))) - 1) * bytes_spread) AS bytes_high,
+    blocks * (1 - (1 - (1 - 1 / (9 * blocks_n) - 1.96 / (3 * SQRT(blocks_n)))
+        * (1 - 1 / (9 * blocks_n) - 1.96 / (3 * SQRT(blocks_n)))
+        * (1 - 1 / (9 * blocks_n) - 1.96 / (3 * SQRT(blocks_n)))) * blocks_spread) AS blocks_low,
+    blocks * (1 + ((blocks_n + 1) / blocks_n * (1 - 1 / (9 * (blocks_n + 1)) + 1.96 / (3 * SQRT(blocks_n + 1)))
+        * (1 - 1 / (9 * (blocks_n + 1)) + 1.96 / (3 * SQRT(blocks_n + 1)))
+        * (1 - 1 / (9 * (blocks_n + 1)) + 1.96 / (3 * SQRT(blocks_n + 1))) - 1) * blocks_spread) AS blocks_high
+FROM (
+    SELECT
+        summed.*,
+        CASE WHEN bytes_sq > 0 THEN bytes * bytes / bytes_sq ELSE 1.0 END AS bytes_n,
+        CASE WHEN bytes_sq > 0 AND bytes_var > 0 THEN SQRT(bytes_var / bytes_sq) ELSE 0.0 END AS bytes_spread,
+        CASE WHEN blocks_sq > 0 THEN blocks * blocks / blocks_sq ELSE 1.0 END AS blocks_n,
+        CASE WHEN blocks_sq > 0 AND blocks_var > 0 THEN SQRT(blocks_var / blocks_sq) ELSE 0.0 END AS blocks_spread
+    FROM (
+        SELECT
+            run_id, measure, COUNT(*) AS stacks,
+            SUM(samples) AS samples,
+            SUM(bytes) AS bytes, SUM(bytes_sq) AS bytes_sq, SUM(bytes_var) AS bytes_var,
+            SUM(blocks) AS blocks, SUM(blocks_sq) AS blocks_sq, SUM(blocks_var) AS blocks_var,
+            MIN(first_ns) AS first_ns, MAX(last_ns) AS last_ns
+        FROM stack_stat
+        GROUP BY run_id, measure
+    ) AS summed
+) AS numbered;
+
+-- Per allocating thread and measure.
+CREATE VIEW thread_stat_interval AS
+SELECT
+    numbered.*,
+    bytes * (1 - (1 - (1 - 1 / (9 * bytes_n) - 1.96 / (3 * SQRT(bytes_n)))
+        * (1 - 1 / (9 * bytes_n) - 1.96 / (3 * SQRT(bytes_n)))
+        * (1 - 1 / (9 * bytes_n) - 1.96 / (3 * SQRT(bytes_n)))) * bytes_spread) AS bytes_low,
+    bytes * (1 + ((bytes_n + 1) / bytes_n * (1 - 1 / (9 * (bytes_n + 1)) + 1.96 / (3 * SQRT(bytes_n + 1)))
+        * (1 - 1 / (9 * (bytes_n + 1)) + 1.96 / (3 * SQRT(bytes_n + 1)))
+        * (1 - 1 / (9 * (bytes_n + 1)) + 1.96 / (3 * SQRT(bytes_n + 1))) - 1) * bytes_spread) AS bytes_high,
+    blocks * (1 - (1 - (1 - 1 / (9 * blocks_n) - 1.96 / (3 * SQRT(blocks_n)))
+        * (1 - 1 / (9 * blocks_n) - 1.96 / (3 * SQRT(blocks_n)))
+        * (1 - 1 / (9 * blocks_n) - 1.96 / (3 * SQRT(blocks_n)))) * blocks_spread) AS blocks_low,
+    blocks * (1 + ((blocks_n + 1) / blocks_n * (1 - 1 / (9 * (blocks_n + 1)) + 1.96 / (3 * SQRT(blocks_n + 1)))
+        * (1 - 1 / (9 * (blocks_n + 1)) + 1.96 / (3 * SQRT(blocks_n + 1)))
+        * (1 - 1 / (9 * (blocks_n + 1)) + 1.96 / (3 * SQRT(blocks_n + 1))) - 1) * blocks_spread) AS blocks_high
+FROM (
+    SELECT
+        summed.*,
+        CASE WHEN bytes_sq > 0 THEN bytes * bytes / bytes_sq ELSE 1.0 END AS bytes_n,
+        CASE WHEN bytes_sq > 0 AND bytes_var > 0 THEN SQRT(bytes_var / bytes_sq) ELSE 0.0 END AS bytes_spread,
+        CASE WHEN blocks_sq > 0 THEN blocks * blocks / blocks_sq ELSE 1.0 END AS blocks_n,
+        CASE WHEN blocks_sq > 0 AND blocks_var > 0 THEN SQRT(blocks_var / blocks_sq) ELSE 0.0 END AS blocks_spread
+    FROM thread_stat AS summed
+) AS numbered;
+
+-- Per size class and measure.
+CREATE VIEW size_stat_interval AS
+SELECT
+    numbered.*,
+    bytes * (1 - (1 - (1 - 1 / (9 * bytes_n) - 1.96 / (3 * SQRT(bytes_n)))
+        * (1 - 1 / (9 * bytes_n) - 1.96 / (3 * SQRT(bytes_n)))
+        * (1 - 1 / (9 * bytes_n) - 1.96 / (3 * SQRT(bytes_n)))) * bytes_spread) AS bytes_low,
+    bytes * (1 + ((bytes_n + 1) / bytes_n * (1 - 1 / (9 * (bytes_n + 1)) + 1.96 / (3 * SQRT(bytes_n + 1)))
+        * (1 - 1 / (9 * (bytes_n + 1)) + 1.96 / (3 * SQRT(bytes_n + 1)))
+        * (1 - 1 / (9 * (bytes_n + 1)) + 1.96 / (3 * SQRT(bytes_n + 1))) - 1) * bytes_spread) AS bytes_high,
+    blocks * (1 - (1 - (1 - 1 / (9 * blocks_n) - 1.96 / (3 * SQRT(blocks_n)))
+        * (1 - 1 / (9 * blocks_n) - 1.96 / (3 * SQRT(blocks_n)))
+        * (1 - 1 / (9 * blocks_n) - 1.96 / (3 * SQRT(blocks_n)))) * blocks_spread) AS blocks_low,
+    blocks * (1 + ((blocks_n + 1) / blocks_n * (1 - 1 / (9 * (blocks_n + 1)) + 1.96 / (3 * SQRT(blocks_n + 1)))
+        * (1 - 1 / (9 * (blocks_n + 1)) + 1.96 / (3 * SQRT(blocks_n + 1)))
+        * (1 - 1 / (9 * (blocks_n + 1)) + 1.96 / (3 * SQRT(blocks_n + 1))) - 1) * blocks_spread) AS blocks_high
+FROM (
+    SELECT
+        summed.*,
+        CASE WHEN bytes_sq > 0 THEN bytes * bytes / bytes_sq ELSE 1.0 END AS bytes_n,
+        CASE WHEN bytes_sq > 0 AND bytes_var > 0 THEN SQRT(bytes_var / bytes_sq) ELSE 0.0 END AS bytes_spread,
+        CASE WHEN blocks_sq > 0 THEN blocks * blocks / blocks_sq ELSE 1.0 END AS blocks_n,
+        CASE WHEN blocks_sq > 0 AND blocks_var > 0 THEN SQRT(blocks_var / blocks_sq) ELSE 0.0 END AS blocks_spread
+    FROM size_stat AS summed
+) AS numbered;
+
+-- The process per time bucket.
+CREATE VIEW timeline_interval AS
+SELECT
+    numbered.*,
+    alloc_bytes * (1 - (1 - (1 - 1 / (9 * alloc_bytes_n) - 1.96 / (3 * SQRT(alloc_bytes_n)))
+        * (1 - 1 / (9 * alloc_bytes_n) - 1.96 / (3 * SQRT(alloc_bytes_n)))
+        * (1 - 1 / (9 * alloc_bytes_n) - 1.96 / (3 * SQRT(alloc_bytes_n)))) * alloc_bytes_spread) AS alloc_bytes_low,
+    alloc_bytes * (1 + ((alloc_bytes_n + 1) / alloc_bytes_n * (1 - 1 / (9 * (alloc_bytes_n + 1)) + 1.96 / (3 * SQRT(alloc_bytes_n + 1)))
+        * (1 - 1 / (9 * (alloc_bytes_n + 1)) + 1.96 / (3 * SQRT(alloc_bytes_n + 1)))
+        * (1 - 1 / (9 * (alloc_bytes_n + 1)) + 1.96 / (3 * SQRT(alloc_bytes_n + 1))) - 1) * alloc_bytes_spread) AS alloc_bytes_high,
+    freed_bytes * (1 - (1 - (1 - 1 / (9 * freed_bytes_n) - 1.96 / (3 * SQRT(freed_bytes_n)))
+        * (1 - 1 / (9 * freed_bytes_n) - 1.96 / (3 * SQRT(freed_bytes_n)))
+        * (1 - 1 / (9 * freed_bytes_n) - 1.96 / (3 * SQRT(freed_bytes_n)))) * freed_bytes_spread) AS freed_bytes_low,
+    freed_bytes * (1 + ((freed_bytes_n + 1) / freed_bytes_n * (1 - 1 / (9 * (freed_bytes_n + 1)) + 1.96 / (3 * SQRT(freed_bytes_n + 1)))
+        * (1 - 1 / (9 * (freed_bytes_n + 1)) + 1.96 / (3 * SQRT(freed_bytes_n + 1)))
+        * (1 - 1 / (9 * (freed_bytes_n + 1)) + 1.96 / (3 * SQRT(freed_bytes_n + 1))) - 1) * freed_bytes_spread) AS freed_bytes_high,
+    live_bytes * (1 - (1 - (1 - 1 / (9 * live_bytes_n) - 1.96 / (3 * SQRT(live_bytes_n)))
+        * (1 - 1 / (9 * live_bytes_n) - 1.96 / (3 * SQRT(live_bytes_n)))
+        * (1 - 1 / (9 * live_bytes_n) - 1.96 / (3 * SQRT(live_bytes_n)))) * live_bytes_spread) AS live_bytes_low,
+    live_bytes * (1 + ((live_bytes_n + 1) / live_bytes_n * (1 - 1 / (9 * (live_bytes_n + 1)) + 1.96 / (3 * SQRT(live_bytes_n + 1)))
+        * (1 - 1 / (9 * (live_bytes_n + 1)) + 1.96 / (3 * SQRT(live_bytes_n + 1)))
+        * (1 - 1 / (9 * (live_bytes_n + 1)) + 1.96 / (3 * SQRT(live_bytes_n + 1))) - 1) * live_bytes_spread) AS live_bytes_high,
+    live_blocks * (1 - (1 - (1 - 1 / (9 * live_blocks_n) - 1.96 / (3 * SQRT(live_blocks_n)))
+        * (1 - 1 / (9 * live_blocks_n) - 1.96 / (3 * SQRT(live_blocks_n)))
+        * (1 - 1 / (9 * live_blocks_n) - 1.96 / (3 * SQRT(live_blocks_n)))) * live_blocks_spread) AS live_blocks_low,
+    live_blocks * (1 + ((live_blocks_n + 1) / live_blocks_n * (1 - 1 / (9 * (live_blocks_n + 1)) + 1.96 / (3 * SQRT(live_blocks_n + 1)))
+        * (1 - 1 / (9 * (live_blocks_n + 1)) + 1.96 / (3 * SQRT(live_blocks_n + 1)))
+        * (1 - 1 / (9 * (live_blocks_n + 1)) + 1.96 / (3 * SQRT(live_blocks_n + 1))) - 1) * live_blocks_spread) AS live_blocks_high
+FROM (
+    SELECT
+        summed.*,
+        CASE WHEN alloc_bytes_sq > 0 THEN alloc_bytes * alloc_bytes / alloc_bytes_sq ELSE 1.0 END AS alloc_bytes_n,
+        CASE WHEN alloc_bytes_sq > 0 AND alloc_bytes_var > 0 THEN SQRT(alloc_bytes_var / alloc_bytes_sq) ELSE 0.0 END AS alloc_bytes_spread,
+        CASE WHEN freed_bytes_sq > 0 THEN freed_bytes * freed_bytes / freed_bytes_sq ELSE 1.0 END AS freed_bytes_n,
+        CASE WHEN freed_bytes_sq > 0 AND freed_bytes_var > 0 THEN SQRT(freed_bytes_var / freed_bytes_sq) ELSE 0.0 END AS freed_bytes_spread,
+        CASE WHEN live_bytes_sq > 0 THEN live_bytes * live_bytes / live_bytes_sq ELSE 1.0 END AS live_bytes_n,
+        CASE WHEN live_bytes_sq > 0 AND live_bytes_var > 0 THEN SQRT(live_bytes_var / live_bytes_sq) ELSE 0.0 END AS live_bytes_spread,
+        CASE WHEN live_blocks_sq > 0 THEN live_blocks * live_blocks / live_blocks_sq ELSE 1.0 END AS live_blocks_n,
+        CASE WHEN live_blocks_sq > 0 AND live_blocks_var > 0 THEN SQRT(live_blocks_var / live_blocks_sq) ELSE 0.0 END AS live_blocks_spread
+    FROM timeline AS summed
+) AS numbered;
