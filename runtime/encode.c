@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "encode.h"
+
+#include "schema/varint.h"
+
+#include <string.h>
+
+/* Most bytes a row of each column can take; they divide the encoder's memory. */
+static const uint8_t row_bytes_max[MR_COLUMN_COUNT] = {
+    [MR_COLUMN_OP] = 1,       [MR_COLUMN_TIME] = 10, [MR_COLUMN_THREAD] = 5, [MR_COLUMN_ADDRESS] = 11,
+    [MR_COLUMN_SIZE] = 10,    [MR_COLUMN_EXTRA] = 5, [MR_COLUMN_STACK] = 5,  [MR_COLUMN_INTERVAL] = 2,
+    [MR_COLUMN_ID] = 10,      [MR_COLUMN_FREED] = 11,
+};
+
+#define GAUGE_ROWS_MAX  8192u
+#define GAUGE_ROW_BYTES 25u
+
+void mr_encode_init(struct mr_encoder *encoder, void *memory, bool have_ids)
+{
+    uint8_t *next = memory;
+    memset(encoder, 0, sizeof *encoder);
+    for (int c = 0; c < MR_COLUMN_COUNT; c++) {
+        encoder->column[c].bytes = next;
+        next += (size_t)row_bytes_max[c] * MR_BLOCK_EVENTS_MAX;
+    }
+    encoder->gauge.bytes = next;
+    next += GAUGE_ROWS_MAX * GAUGE_ROW_BYTES;
+    encoder->payload = next;
+    encoder->capacity = MR_ENCODER_BYTES - (size_t)(next - (uint8_t *)memory);
+    encoder->have_ids = have_ids;
+    mr_encode_reset(encoder);
+}
+
+void mr_encode_reset(struct mr_encoder *encoder)
+{
+    encoder->used = 0;
+    encoder->event_count = encoder->alloc_count = encoder->gauge_count = 0;
+    encoder->gauge.used = 0;
+    for (int c = 0; c < MR_COLUMN_COUNT; c++)
+        encoder->column[c].used = 0;
+    memset(encoder->gauge_last, 0, sizeof encoder->gauge_last);
+}
+
+bool mr_encode_is_empty(const struct mr_encoder *encoder)
+{
+    return encoder->used == 0 && encoder->event_count == 0 && encoder->gauge_count == 0;
+}
+
+size_t mr_encode_room(const struct mr_encoder *encoder)
+{
+    size_t waiting = encoder->used + encoder->gauge.used + 256;
+    for (int c = 0; c < MR_COLUMN_COUNT; c++)
+        waiting += encoder->column[c].used;
+    return waiting < encoder->capacity ? encoder->capacity - waiting : 0;
+}
+
+/* Sections */
+
+void mr_encode_begin(struct mr_encoder *encoder, enum mr_section kind)
+{
+    mr_encode_uvarint(encoder, kind);
+    encoder->used += MR_VARINT_BYTES_MAX; /* the length, once it is known */
+    encoder->section_start = encoder->used;
+}
+
+void mr_encode_end(struct mr_encoder *encoder)
+{
+    size_t length = encoder->used - encoder->section_start;
+    uint8_t *place = encoder->payload + encoder->section_start - MR_VARINT_BYTES_MAX;
+    uint8_t *content = mr_put_uvarint(place, length);
+    memmove(content, encoder->payload + encoder->section_start, length);
+    encoder->used = (size_t)(content - encoder->payload) + length;
+}
+
+void mr_encode_uvarint(struct mr_encoder *encoder, uint64_t value)
+{
+    uint8_t *at = encoder->payload + encoder->used;
+    encoder->used += (size_t)(mr_put_uvarint(at, value) - at);
+}
+
+void mr_encode_svarint(struct mr_encoder *encoder, int64_t value)
+{
+    mr_encode_uvarint(encoder, mr_zigzag(value));
+}
+
+void mr_encode_bytes(struct mr_encoder *encoder, const void *bytes, size_t size)
+{
+    memcpy(encoder->payload + encoder->used, bytes, size);
+    encoder->used += size;
+}
+
+void mr_encode_text(struct mr_encoder *encoder, const void *bytes, size_t size)
+{
+    mr_encode_uvarint(encoder, size);
+    mr_encode_bytes(encoder, bytes, size);
+}
+
+void mr_encode_header_integer(struct mr_encoder *encoder, enum mr_header_key key, uint64_t value)
+{
+    uint8_t bytes[MR_VARINT_BYTES_MAX];
+    mr_encode_header_bytes(encoder, key, bytes, (size_t)(mr_put_uvarint(bytes, value) - bytes));
+}
+
+void mr_encode_header_text(struct mr_encoder *encoder, enum mr_header_key key, const char *text)
+{
+    mr_encode_header_bytes(encoder, key, text, strlen(text));
+}
+
+void mr_encode_header_bytes(struct mr_encoder *encoder, enum mr_header_key key, const void *bytes,
+                            size_t size)
+{
+    mr_encode_uvarint(encoder, key);
+    mr_encode_text(encoder, bytes, size);
+}
+
+void mr_encode_stacks(struct mr_encoder *encoder, uint32_t first_id, uint32_t count,
+                      const uint32_t *parents, const uint64_t *pcs)
+{
+    uint64_t last_pc = 0;
+    mr_encode_begin(encoder, MR_SECTION_STACK);
+    mr_encode_uvarint(encoder, first_id);
+    mr_encode_uvarint(encoder, count);
+    for (uint32_t i = 0; i < count; i++) {
+        mr_encode_uvarint(encoder, first_id + i - parents[i]);
+        mr_encode_svarint(encoder, (int64_t)(pcs[i] - last_pc));
+        last_pc = pcs[i];
+    }
+    mr_encode_end(encoder);
+}
+
+/* Events */
+
+static void put_u(struct mr_column *column, uint64_t value)
+{
+    uint8_t *at = column->bytes + column->used;
+    column->used += (size_t)(mr_put_uvarint(at, value) - at);
+}
+
+static void put_s(struct mr_column *column, int64_t value)
+{
+    put_u(column, mr_zigzag(value));
+}
+
+/* Addresses are mostly multiples of 16: the low four bits cost a byte only where they differ. */
+static void put_address(struct mr_column *column, uint64_t address, uint64_t predicted)
+{
+    int64_t delta = (int64_t)(address - predicted);
+    uint8_t low = (uint8_t)(delta & 15);
+    put_u(column, mr_zigzag(delta >> 4) << 1 | (low != 0));
+    if (low)
+        column->bytes[column->used++] = low;
+}
+
+void mr_encode_event(struct mr_encoder *encoder, const struct mr_event *event)
+{
+    struct mr_column *column = encoder->column;
+    bool is_alloc = event->op & MR_OP_ALLOC;
+    if (encoder->event_count == 0) {
+        encoder->base_ticks = encoder->last_ticks = event->ticks;
+        encoder->base_id = encoder->last_id = encoder->have_ids ? event->key : 0;
+        encoder->base_address = encoder->last_address =
+            is_alloc ? event->address : encoder->have_ids ? 0 : event->key;
+        encoder->first_event_ticks = encoder->last_event_ticks = event->ticks;
+    }
+    encoder->event_count++;
+    if (event->ticks < encoder->first_event_ticks)
+        encoder->first_event_ticks = event->ticks;
+    if (event->ticks > encoder->last_event_ticks)
+        encoder->last_event_ticks = event->ticks;
+
+    column[MR_COLUMN_OP].bytes[column[MR_COLUMN_OP].used++] = event->op;
+    put_s(&column[MR_COLUMN_TIME], (int64_t)(event->ticks - encoder->last_ticks));
+    encoder->last_ticks = event->ticks;
+    put_u(&column[MR_COLUMN_THREAD], event->thread);
+    if (is_alloc) {
+        encoder->alloc_count++;
+        put_address(&column[MR_COLUMN_ADDRESS], event->address, encoder->last_address);
+        encoder->last_address = event->address;
+        put_u(&column[MR_COLUMN_SIZE], event->size);
+        put_u(&column[MR_COLUMN_EXTRA], event->extra);
+        put_u(&column[MR_COLUMN_STACK], event->stack);
+        put_u(&column[MR_COLUMN_INTERVAL], event->interval);
+        if (encoder->have_ids) {
+            put_s(&column[MR_COLUMN_ID], (int64_t)(event->key - encoder->last_id));
+            encoder->last_id = event->key;
+        }
+    } else if (encoder->have_ids) {
+        put_s(&column[MR_COLUMN_FREED], (int64_t)(encoder->last_id - event->key));
+    } else {
+        put_address(&column[MR_COLUMN_FREED], event->key, encoder->last_address);
+        encoder->last_address = event->key;
+    }
+}
+
+static void finish_events(struct mr_encoder *encoder)
+{
+    mr_encode_begin(encoder, MR_SECTION_EVENTS);
+    mr_encode_uvarint(encoder, encoder->have_ids ? MR_EVENTS_HAVE_IDS : 0);
+    mr_encode_uvarint(encoder, encoder->event_count);
+    mr_encode_uvarint(encoder, encoder->alloc_count);
+    mr_encode_uvarint(encoder, encoder->base_ticks);
+    mr_encode_uvarint(encoder, encoder->base_id);
+    mr_encode_uvarint(encoder, encoder->base_address);
+    for (int c = 0; c < MR_COLUMN_COUNT; c++)
+        mr_encode_text(encoder, encoder->column[c].bytes, encoder->column[c].used);
+    mr_encode_end(encoder);
+}
+
+/* Gauges */
+
+void mr_encode_gauge(struct mr_encoder *encoder, uint64_t ticks, uint32_t metric, int64_t value)
+{
+    if (encoder->gauge_count == GAUGE_ROWS_MAX)
+        return;
+    if (encoder->gauge_count++ == 0)
+        encoder->gauge_base_ticks = encoder->gauge_last_ticks = ticks;
+    put_s(&encoder->gauge, (int64_t)(ticks - encoder->gauge_last_ticks));
+    encoder->gauge_last_ticks = ticks;
+    put_u(&encoder->gauge, metric);
+    put_s(&encoder->gauge, value - encoder->gauge_last[metric & 63]);
+    encoder->gauge_last[metric & 63] = value;
+}
+
+static void finish_gauges(struct mr_encoder *encoder)
+{
+    mr_encode_begin(encoder, MR_SECTION_GAUGE);
+    mr_encode_uvarint(encoder, encoder->gauge_count);
+    mr_encode_uvarint(encoder, encoder->gauge_base_ticks);
+    mr_encode_bytes(encoder, encoder->gauge.bytes, encoder->gauge.used);
+    mr_encode_end(encoder);
+}
+
+void mr_encode_finish(struct mr_encoder *encoder)
+{
+    if (encoder->gauge_count)
+        finish_gauges(encoder);
+    if (encoder->event_count)
+        finish_events(encoder);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "options.h"
+
+#include "os.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+bool mr_parse_size(const char *text, uint64_t *out)
+{
+    uint64_t value = 0;
+    if (*text < '0' || *text > '9')
+        return false;
+    for (; *text >= '0' && *text <= '9'; text++) {
+        if (value > (UINT64_MAX - 9) / 10)
+            return false;
+        value = value * 10 + (uint64_t)(*text - '0');
+    }
+    unsigned shift = 0;
+    switch (*text | 0x20) {
+    case 'k': shift = 10; break;
+    case 'm': shift = 20; break;
+    case 'g': shift = 30; break;
+    }
+    if (shift) {
+        text++;
+        if (*text == 'i')
+            text++;
+    }
+    if (*text == 'B')
+        text++;
+    if (*text != '\0' || value > UINT64_MAX >> shift)
+        return false;
+    *out = value << shift;
+    return true;
+}
+
+static void read_number(const char *name, uint64_t low, uint64_t high, uint32_t *out)
+{
+    const char *text = getenv(name);
+    uint64_t value;
+    if (text && mr_parse_size(text, &value))
+        *out = (uint32_t)(value < low ? low : value > high ? high : value);
+}
+
+const char *mr_executable_name(char buffer[MR_PATH_BYTES])
+{
+    mr_read_link("/proc/self/exe", buffer, MR_PATH_BYTES);
+    const char *slash = strrchr(buffer, '/');
+    return slash ? slash + 1 : buffer;
+}
+
+static bool name_is_in(const char *name, const char *list)
+{
+    size_t length = strlen(name);
+    while (*list) {
+        const char *comma = strchr(list, ',');
+        size_t part = comma ? (size_t)(comma - list) : strlen(list);
+        if (part == length && memcmp(list, name, length) == 0)
+            return true;
+        list += part + (comma != NULL);
+    }
+    return false;
+}
+
+bool mr_expand_pattern(const char *pattern, char *out, size_t size)
+{
+    static char executable[MR_PATH_BYTES];
+    struct utsname host;
+    char number[24];
+    size_t used = 0;
+    for (; *pattern; pattern++) {
+        const char *part = pattern;
+        size_t length = 1;
+        if (pattern[0] == '%' && pattern[1]) {
+            switch (*++pattern) {
+            case 'p': {
+                char *digit = number + sizeof number - 1;
+                *digit = '\0';
+                for (unsigned pid = (unsigned)mr_pid(); pid; pid /= 10)
+                    *--digit = (char)('0' + pid % 10);
+                part = digit;
+                length = strlen(part);
+                break;
+            }
+            case 'h':
+                part = uname(&host) == 0 ? host.nodename : "localhost";
+                length = strlen(part);
+                break;
+            case 'e':
+                part = mr_executable_name(executable);
+                length = strlen(part);
+                break;
+            case '%':
+                part = "%";
+                break;
+            default:
+                part = pattern - 1;
+                length = 2;
+            }
+        }
+        if (used + length >= size)
+            return false;
+        memcpy(out + used, part, length);
+        used += length;
+    }
+    out[used] = '\0';
+    return used > 0;
+}
+
+bool mr_options_read(struct mr_options *out)
+{
+    const char *trace = getenv("MEMREC_TRACE");
+    if (!trace || !*trace)
+        return false;
+    const char *only = getenv("MEMREC_ONLY");
+    if (only && *only && !name_is_in(mr_executable_name(out->trace), only))
+        return false;
+
+    size_t used = 0;
+    if (*trace != '/') { /* the program may change its directory */
+        if (!getcwd(out->trace, sizeof out->trace - 1))
+            return false;
+        used = strlen(out->trace);
+        out->trace[used++] = '/';
+    }
+    size_t length = strlen(trace);
+    if (used + length >= sizeof out->trace)
+        return false;
+    memcpy(out->trace + used, trace, length + 1);
+
+    out->interval_bytes = 65536;
+    const char *interval = getenv("MEMREC_INTERVAL");
+    uint64_t bytes;
+    if (interval && mr_parse_size(interval, &bytes) && bytes > 0)
+        out->interval_bytes = bytes < UINT64_C(1) << 40 ? bytes : UINT64_C(1) << 40;
+    const char *children = getenv("MEMREC_CHILDREN");
+    out->children = !(children && strcmp(children, "0") == 0);
+    out->drain_ms = 50;
+    out->memory_ms = 2000;
+    uint32_t level = 1;
+    read_number("MEMREC_DRAIN_MS", 1, 1000, &out->drain_ms);
+    read_number("MEMREC_MEMORY_MS", 500, 3600000, &out->memory_ms);
+    read_number("MEMREC_LEVEL", 1, 9, &level);
+    out->level = (int)level;
+    return true;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options.h -- what the environment asks for. Read once, at start: some programs overwrite it.
+ *
+ *   MEMREC_TRACE        file to write; %p pid, %h host, %e executable, %% percent. Not set: do nothing
+ *   MEMREC_INTERVAL     mean bytes between samples (65536, 64K, 2M); 1 records everything; default 64K
+ *   MEMREC_CHILDREN     0: forked and executed children are not recorded; default 1
+ *   MEMREC_ONLY         record only executables with one of these base names (comma-separated)
+ *   MEMREC_DRAIN_MS     longest time between two looks at the rings, 1-1000; default 50
+ *   MEMREC_MEMORY_MS    time between two looks at process memory, at least 500; default 2000
+ *   MEMREC_LEVEL        zstd level, 1-9; default 1                                                */
+#ifndef MEMREC_OPTIONS_H
+#define MEMREC_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MR_PATH_BYTES 4096
+
+struct mr_options {
+    char trace[MR_PATH_BYTES]; /* absolute, patterns not yet expanded */
+    uint64_t interval_bytes;   /* 1: everything */
+    bool children;
+    uint32_t drain_ms;
+    uint32_t memory_ms;
+    int level;
+};
+
+/* Fills *out from the environment. False: nothing is to be recorded here. */
+bool mr_options_read(struct mr_options *out);
+
+/* "65536", "64K", "2M", "1G" (also with B or iB after the letter). False: not such a number. */
+bool mr_parse_size(const char *text, uint64_t *out);
+
+/* Expands the pattern into out; at most `size` bytes with the terminator. False: too long. */
+bool mr_expand_pattern(const char *pattern, char *out, size_t size);
+
+/* Last component of the executable's path. */
+const char *mr_executable_name(char buffer[MR_PATH_BYTES]);
+
+#endif
