@@ -10,6 +10,8 @@
 
 struct trace; /* an open trace; use from one thread */
 
+struct mr_block_header; /* schema/trace_format.h */
+
 struct clock_pair {
     uint64_t ticks, ns;
 };
@@ -33,6 +35,11 @@ STATUS_MUST_USE status trace_open(const char *path, struct trace **out);
 void trace_close(struct trace *trace);
 
 const struct trace_facts *trace_get_facts(const struct trace *trace);
+const char *trace_path(const struct trace *trace); /* as given to trace_open */
+
+/* The HEADER section, once known: after trace_open when the first block is intact, else after trace_read
+ * met a repetition. NULL before. Valid until trace_close. */
+const struct header_record *trace_header(const struct trace *trace);
 
 /* Hands every record of the trace to the sink, in order, gaps in their places, then what the rings of a
  * killed process still hold (ring_read.h) when they are on this machine. `progress` (may be NULL) is
@@ -44,7 +51,17 @@ STATUS_MUST_USE status trace_read(struct trace *trace, const struct record_sink 
 /* Events that trace_read took from the rings; 0 before, or when there were none. */
 uint64_t trace_recovered_events(const struct trace *trace);
 
-/* Nanoseconds since the first clock reading (may be negative), by interpolation between the pairs. */
+/* Whether the rings of a killed process were found and handed out: nothing is missing at the end. */
+bool trace_rings_found(const struct trace *trace);
+
+/* Calls `block` for every intact block, in order, with its bytes: header and frame, as in the file. */
+STATUS_MUST_USE status trace_each_block(struct trace *trace, void *context,
+                                        status (*block)(void *context,
+                                                        const struct mr_block_header *header,
+                                                        const uint8_t *bytes, size_t size_bytes));
+
+/* Nanoseconds since the first clock reading (may be negative), by interpolation between the pairs. The
+ * first reading is the HEADER's start, when block 0 is intact. With one reading a tick counts as 1 ns. */
 int64_t trace_ns(const struct trace *trace, uint64_t ticks);
 
 #endif
