@@ -14,24 +14,26 @@ JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 # Ninja when it is there; looked up when the recipe runs, since set-up may just have installed it.
 configure = CMAKE_GENERATOR=$$(command -v ninja >/dev/null && echo Ninja || echo 'Unix Makefiles') \
 	cmake --preset $(1) $(2) >/dev/null
-build = cmake --build --preset $(1) --parallel $(JOBS)
+build = cmake --build --preset $(1) --parallel $(JOBS) $(if $(2),--target $(2))
+# Warnings of a compiler newer than ours are for CI to refuse, not for a newcomer.
+werror = -DMEMREC_WERROR=$(if $(CI),ON,OFF)
 
 .PHONY: all demo test bench install format clean
 
 all:
 	@.ci/setup build
 	@$(call configure,release,-DCMAKE_INSTALL_PREFIX=$(PREFIX))
-	@$(call build,release)
+	@$(call build,release,memrec memrec_static memanalyze)
 
 demo:
 	@.ci/setup demo
 	@$(call configure,release)
-	@$(call build,release)
+	@$(call build,release,memrec memanalyze leaky)
 	@.ci/demo build/release
 
 test:
 	@.ci/setup test
-	@$(call configure,dev)
+	@$(call configure,dev,$(werror))
 	@$(call build,dev)
 	@ctest --preset dev --no-label-summary
 
