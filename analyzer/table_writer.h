@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* table_writer.h -- rows straight into the B-tree pages of a SQLite table, in the order of their rowid.
+ *
+ * For one bulk table of narrow rows (integers, reals, short texts, NULL): about ten times as fast as
+ * the best prepared statement, since no row passes through SQLite's machine. The result is an
+ * ordinary table: full leaf pages appended to the file, interior pages built bottom-up, the root
+ * where the schema says it is.
+ *
+ *   1. SQLite makes the schema and closes the file.
+ *   2. table_writer_open, then per row: a value for each column, table_writer_end_row.
+ *   3. table_writer_close; from here on SQLite may open the file again.
+ *
+ * In between nothing else may open it. A row must fit a page without overflow: TABLE_WRITER_ROW_BYTES.
+ * One thread.                                                                                     */
+#ifndef MEMANALYZE_TABLE_WRITER_H
+#define MEMANALYZE_TABLE_WRITER_H
+
+#include "status.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+enum {
+    TABLE_WRITER_COLUMNS = 32,
+    TABLE_WRITER_ROW_BYTES = 400, /* of all values; fits pages from 512 bytes on */
+    TABLE_WRITER_TEXT_BYTES = 57, /* of one text: its type is one byte */
+};
+
+struct table_writer {
+    uint8_t types[TABLE_WRITER_COLUMNS]; /* the row so far: serial types ... */
+    uint8_t *type;
+    uint8_t values[TABLE_WRITER_ROW_BYTES + 8]; /* ... and bytes; 8 more, for stores of whole words */
+    uint8_t *value;
+    struct table_pages *pages;
+};
+
+/* `path` names a database that no one has open; `root_page` is the table's, which must be empty (its
+ * rows would be lost). Says what went wrong. */
+STATUS_MUST_USE status table_writer_open(struct table_writer *writer, const char *path,
+                                         uint32_t root_page);
+
+/* Ends a row. `rowid` must be larger than the last one. */
+STATUS_MUST_USE status table_writer_end_row(struct table_writer *writer, int64_t rowid);
+
+/* Writes what is left, the tree above the leaves and the file's header. */
+STATUS_MUST_USE status table_writer_finish(struct table_writer *writer);
+void table_writer_close(struct table_writer *writer); /* after a failure too; not finished: useless file */
+
+static inline void table_writer_null(struct table_writer *writer) /* also: the INTEGER PRIMARY KEY */
+{
+    *writer->type++ = 0;
+}
+
+static inline void table_writer_int(struct table_writer *writer, int64_t value)
+{
+    static const uint8_t types[9] = {0, 1, 2, 3, 4, 5, 5, 6, 6};
+    static const uint8_t widths[9] = {0, 1, 2, 3, 4, 6, 6, 8, 8};
+
+    if ((uint64_t)value <= 1) {
+        *writer->type++ = (uint8_t)(8 + value);
+        return;
+    }
+    unsigned bits = 65 - (unsigned)__builtin_clzll(((uint64_t)value ^ (uint64_t)(value >> 63)) | 1);
+    unsigned bytes = (bits + 7) / 8;
+    uint64_t big_endian = __builtin_bswap64((uint64_t)value << (64 - 8 * widths[bytes]));
+    *writer->type++ = types[bytes];
+    memcpy(writer->value, &big_endian, 8);
+    writer->value += widths[bytes];
+}
+
+/* A whole number is stored as an integer, which a REAL column reads back as a real: as SQLite does. */
+static inline void table_writer_real(struct table_writer *writer, double value)
+{
+    if (value > -0x1p47 && value < 0x1p47 && value == (double)(int64_t)value) {
+        table_writer_int(writer, (int64_t)value);
+        return;
+    }
+    uint64_t bits;
+    memcpy(&bits, &value, 8);
+    bits = __builtin_bswap64(bits);
+    *writer->type++ = 7;
+    memcpy(writer->value, &bits, 8);
+    writer->value += 8;
+}
+
+static inline void table_writer_text(struct table_writer *writer, const char *text, size_t bytes)
+{
+    assert(bytes <= TABLE_WRITER_TEXT_BYTES);
+    *writer->type++ = (uint8_t)(13 + 2 * bytes);
+    memcpy(writer->value, text, bytes);
+    writer->value += bytes;
+}
+
+#endif
