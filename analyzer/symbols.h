@@ -23,18 +23,20 @@ struct symbol_frame {
 };
 
 struct symbolizer_counts {
-    uint64_t lookups;         /* calls */
-    uint64_t named;           /* of these, answered with a name */
-    uint64_t from_cache;      /* of these, answered by the cache on disk */
-    uint64_t modules;         /* objects asked about */
-    uint64_t missing_modules; /* no file there (deleted, vDSO, another machine), no debug file either */
-    uint64_t stale_modules;   /* the file there now is another build: its names were not used */
+    uint64_t lookups;    /* calls */
+    uint64_t named;      /* of these, answered with a name */
+    uint64_t from_cache; /* of these, answered by the cache on disk */
+    uint64_t modules;    /* objects asked about */
+    uint64_t
+        missing_modules; /* no file there (deleted, vDSO, another machine), no debug file either */
+    uint64_t stale_modules;    /* the file there now is another build: its names were not used */
     uint64_t stripped_modules; /* the file is the right one and has no symbols at all */
 };
 
 /* Never fails for a missing or unusable cache: it does without. */
 STATUS_MUST_USE status symbolizer_open(struct symbolizer **out);
-void symbolizer_close(struct symbolizer *symbolizer); /* keeps what was found in the cache; NULL: nothing */
+void symbolizer_close(
+    struct symbolizer *symbolizer); /* keeps what was found in the cache; NULL: nothing */
 
 /* What is at `module_offset`, a virtual address inside the object (for a return address: minus one, so that
  * it lies inside the call). Innermost inlined function first, the function that has code of its own
