@@ -1,0 +1,192 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- summary: the first screen: is it leaking, how much memory and when, and what this run does not know.
+--
+-- Reads:    run, leak, run_stat_interval, process_tick, allocator_tick, recorder_tick, loss, gap
+-- Params:
+--   $1 run  ID  the run's id (default: the first)
+-- Columns:
+--   topic       GROUP  leaks, heap, process, recorder
+--   what        TEXT   name of the figure
+--   value       MIXED  the figure, in its unit; empty: unknown, or the note says it
+--   value_low   MIXED  95 % interval of an estimate; an exact figure repeats itself
+--   value_high  MIXED
+--   unit        UNIT   bytes, bytes_per_hour, bytes_per_second, count, ns, ppm (parts of a million)
+--   at_ns       NS     when it was so, since the start of the run
+--   note        TEXT   what else to know
+-- Table:    topic what value at_ns note
+-- Caveat:   live bytes are what the program asked for; the resident set also holds the rest, see rss.
+WITH chosen AS (
+    SELECT *
+      FROM run
+     WHERE id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
+),
+verdict AS (
+    SELECT COUNT(*) AS judged,
+           COUNT(*) FILTER (WHERE l.verdict = 'leak') AS leaks,
+           COUNT(*) FILTER (WHERE l.verdict = 'growing') AS growing,
+           COUNT(*) FILTER (WHERE l.verdict = 'undecided') AS undecided,
+           COUNT(*) FILTER (WHERE l.verdict = 'cache') AS caches,
+           COUNT(*) FILTER (WHERE l.verdict = 'startup') AS startup,
+           COUNT(*) FILTER (WHERE l.verdict = 'steady') AS steady
+      FROM leak l
+      JOIN chosen c ON c.id = l.run_id
+),
+-- the three most urgent
+suspect AS (
+    SELECT l.*,
+           ROW_NUMBER() OVER (
+               ORDER BY CASE l.verdict WHEN 'leak' THEN 1 ELSE 2 END,
+                        COALESCE(l.leak_rate_bytes_per_hour, 0) DESC, l.live_bytes DESC, l.id
+           ) AS place
+      FROM leak l
+      JOIN chosen c ON c.id = l.run_id
+     WHERE l.verdict IN ('leak', 'growing')
+),
+reading AS (
+    SELECT p.*,
+           ROW_NUMBER() OVER (ORDER BY p.time_ns) AS first_place,
+           ROW_NUMBER() OVER (ORDER BY p.time_ns DESC) AS last_place,
+           ROW_NUMBER() OVER (ORDER BY p.rss_bytes DESC, p.time_ns) AS peak_place
+      FROM process_tick p
+      JOIN chosen c ON c.id = p.run_id
+     WHERE p.rss_bytes IS NOT NULL
+),
+allocator AS (
+    SELECT a.*, ROW_NUMBER() OVER (ORDER BY a.time_ns DESC) AS last_place
+      FROM allocator_tick a
+      JOIN chosen c ON c.id = a.run_id
+),
+recorder AS (
+    SELECT t.*, ROW_NUMBER() OVER (ORDER BY t.time_ns DESC) AS last_place
+      FROM recorder_tick t
+      JOIN chosen c ON c.id = t.run_id
+),
+missing AS (
+    SELECT (SELECT COUNT(*) FROM gap g JOIN chosen c ON c.id = g.run_id) AS gaps,
+           (SELECT COUNT(*) FROM loss l JOIN chosen c ON c.id = l.run_id WHERE l.count > 0) AS kinds
+),
+figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS (
+    SELECT 100 + s.place, 'leaks', s.verdict,
+           CAST(ROUND(s.leak_rate_bytes_per_hour) AS BIGINT),
+           CAST(ROUND(s.leak_rate_bytes_per_hour_low) AS BIGINT),
+           CAST(ROUND(s.leak_rate_bytes_per_hour_high) AS BIGINT),
+           'bytes_per_hour', s.onset_ns, s.function
+      FROM suspect s
+     WHERE s.place <= 3
+     UNION ALL
+    SELECT 104, 'leaks', 'sites judged', v.judged, v.judged, v.judged, 'count', NULL,
+           CAST(v.leaks AS TEXT) || ' leak, ' || CAST(v.growing AS TEXT) || ' growing, '
+               || CAST(v.undecided AS TEXT) || ' undecided, ' || CAST(v.caches AS TEXT) || ' cache, '
+               || CAST(v.startup AS TEXT) || ' startup, ' || CAST(v.steady AS TEXT) || ' steady'
+      FROM verdict v
+     UNION ALL
+    SELECT 200, 'heap', 'allocated', c.alloc_bytes, c.alloc_bytes, c.alloc_bytes, 'bytes', NULL,
+           'exact, everything ever requested'
+      FROM chosen c
+     UNION ALL
+    SELECT 201, 'heap', 'allocations', c.alloc_calls, c.alloc_calls, c.alloc_calls, 'count', NULL,
+           'exact; ' || CAST(c.free_calls AS TEXT) || ' frees'
+      FROM chosen c
+     UNION ALL
+    SELECT 202, 'heap', 'allocation rate', p.rate, p.rate, p.rate, 'bytes_per_second', NULL,
+           'mean over the run'
+      FROM (SELECT CAST(ROUND(alloc_bytes * 1000000000.0 / NULLIF(duration_ns, 0)) AS BIGINT) AS rate
+              FROM chosen) p
+     UNION ALL
+    SELECT 203, 'heap', 'peak live',
+           CAST(ROUND(COALESCE(s.bytes, 0)) AS BIGINT),
+           CAST(ROUND(COALESCE(s.bytes_low, 0)) AS BIGINT),
+           CAST(ROUND(COALESCE(s.bytes_high, 0)) AS BIGINT),
+           'bytes', c.peak_ns,
+           'in ' || CAST(CAST(ROUND(COALESCE(s.blocks, 0)) AS BIGINT) AS TEXT) || ' blocks'
+      FROM chosen c
+      LEFT JOIN run_stat_interval s ON s.run_id = c.id AND s.measure = 'peak'
+     UNION ALL
+    SELECT 204, 'heap', 'live at the end',
+           CAST(ROUND(COALESCE(s.bytes, 0)) AS BIGINT),
+           CAST(ROUND(COALESCE(s.bytes_low, 0)) AS BIGINT),
+           CAST(ROUND(COALESCE(s.bytes_high, 0)) AS BIGINT),
+           'bytes', c.duration_ns,
+           'in ' || CAST(CAST(ROUND(COALESCE(s.blocks, 0)) AS BIGINT) AS TEXT) || ' blocks'
+      FROM chosen c
+      LEFT JOIN run_stat_interval s ON s.run_id = c.id AND s.measure = 'live'
+     UNION ALL
+    SELECT 205, 'heap', 'free in allocator', a.free_bytes, a.free_bytes, a.free_bytes, 'bytes', a.time_ns,
+           'freed, but not given back to the system'
+      FROM allocator a
+     WHERE a.last_place = 1
+       AND a.free_bytes IS NOT NULL
+     UNION ALL
+    SELECT 300, 'process', 'resident at first', r.rss_bytes, r.rss_bytes, r.rss_bytes, 'bytes', r.time_ns, NULL
+      FROM reading r
+     WHERE r.first_place = 1
+     UNION ALL
+    SELECT 301, 'process', 'resident peak', r.rss_bytes, r.rss_bytes, r.rss_bytes, 'bytes', r.time_ns,
+           'report rss says what it consists of'
+      FROM reading r
+     WHERE r.peak_place = 1
+     UNION ALL
+    SELECT 302, 'process', 'resident at last', r.rss_bytes, r.rss_bytes, r.rss_bytes, 'bytes', r.time_ns, NULL
+      FROM reading r
+     WHERE r.last_place = 1
+     UNION ALL
+    SELECT 303, 'process', 'swapped out', r.swap_bytes, r.swap_bytes, r.swap_bytes, 'bytes', r.time_ns, NULL
+      FROM reading r
+     WHERE r.last_place = 1
+       AND r.swap_bytes > 0
+     UNION ALL
+    SELECT 304, 'process', 'limit of its group', r.cgroup_limit_bytes, r.cgroup_limit_bytes, r.cgroup_limit_bytes,
+           'bytes', r.time_ns, 'memory.max of its cgroup'
+      FROM reading r
+     WHERE r.last_place = 1
+       AND r.cgroup_limit_bytes IS NOT NULL
+     UNION ALL
+    SELECT 400, 'recorder', 'its CPU time', q.share, q.share, q.share, 'ppm', NULL,
+           'of one processor, beside the program'
+      FROM (SELECT CAST(ROUND(t.cpu_ns * 1000000.0 / NULLIF(c.duration_ns, 0)) AS BIGINT) AS share
+              FROM recorder t
+             CROSS JOIN chosen c
+             WHERE t.last_place = 1
+               AND t.cpu_ns IS NOT NULL) q
+     UNION ALL
+    SELECT 401, 'recorder', 'its memory', t.memory_bytes, t.memory_bytes, t.memory_bytes, 'bytes', t.time_ns, NULL
+      FROM recorder t
+     WHERE t.last_place = 1
+       AND t.memory_bytes IS NOT NULL
+     UNION ALL
+    SELECT 402, 'recorder', 'trace', c.trace_bytes, c.trace_bytes, c.trace_bytes, 'bytes', NULL,
+           CAST(c.event_count AS TEXT) || ' events'
+      FROM chosen c
+     UNION ALL
+    SELECT 403, 'recorder', 'lost events',
+           COALESCE(t.dropped_samples, 0) + COALESCE(t.dropped_frees, 0),
+           COALESCE(t.dropped_samples, 0) + COALESCE(t.dropped_frees, 0),
+           COALESCE(t.dropped_samples, 0) + COALESCE(t.dropped_frees, 0),
+           'count', NULL, 'found no room while recording'
+      FROM recorder t
+     WHERE t.last_place = 1
+       AND (t.dropped_samples IS NOT NULL OR t.dropped_frees IS NOT NULL)
+     UNION ALL
+    SELECT 404, 'recorder', 'gaps in the trace', m.gaps, m.gaps, m.gaps, 'count', NULL,
+           CASE
+               WHEN c.complete = 1 THEN 'complete'
+               WHEN c.end_reason IS NULL THEN 'no orderly end: killed, or cut off'
+               ELSE 'incomplete'
+           END
+               || CASE
+                      WHEN m.kinds > 0 THEN '; report losses lists ' || CAST(m.kinds AS TEXT) || ' more'
+                      ELSE ''
+                  END
+      FROM chosen c
+     CROSS JOIN missing m
+)
+SELECT topic,
+       what,
+       value,
+       value_low,
+       value_high,
+       unit,
+       at_ns,
+       note
+  FROM figure
+ ORDER BY place

@@ -1,0 +1,105 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Every report on SQLite's own shell and on PostgreSQL: the same file, the same rows, byte for byte.
+# Needs sqlite3, psql and initdb; a private cluster that listens on a socket only. Skipped without.
+set -eu
+
+SOURCE_DIR=${SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
+for folder in /usr/lib/postgresql/*/bin; do
+    PATH=$PATH:$folder
+done
+for program in sqlite3 psql initdb pg_ctl; do
+    command -v $program >/dev/null || { echo "skipped: there is no $program"; exit 77; }
+done
+
+work=$(mktemp -d)
+separator=$(printf '\037')
+
+# PostgreSQL refuses to run as root.
+unprivileged() {
+    if [ "$(id -u)" = 0 ]; then
+        setpriv --reuid=nobody --regid=nogroup --clear-groups env PATH="$PATH" "$@"
+    else
+        "$@"
+    fi
+}
+stop() {
+    unprivileged pg_ctl -D "$work/cluster" -m immediate stop >/dev/null 2>&1 || true
+    rm -rf "$work"
+}
+trap stop EXIT
+trap 'exit 1' INT TERM
+
+[ "$(id -u)" != 0 ] || chown nobody "$work"
+cd "$work"
+unprivileged initdb -D "$work/cluster" -A trust -U memrec -E UTF8 --locale=C --no-sync >initdb.log 2>&1 ||
+    { cat initdb.log; exit 1; }
+unprivileged pg_ctl -D "$work/cluster" -w -l "$work/cluster/log" -o "-h '' -k '$work' -F" start >pg_ctl.log 2>&1 ||
+    { cat pg_ctl.log "$work/cluster/log"; exit 1; }
+
+postgres() {
+    psql -X -q -A -t -F "$separator" -v ON_ERROR_STOP=1 -h "$work" -U memrec -d postgres "$@"
+}
+
+# The schema as PostgreSQL spells it.
+sed -E 's/--.*$//; s/\) STRICT, WITHOUT ROWID;/);/; s/\) STRICT;/);/; s/ WITHOUT ROWID//; s/\bINTEGER\b/BIGINT/g; s/\bREAL\b/DOUBLE PRECISION/g' \
+    "$SOURCE_DIR/schema/schema.sql" >schema.sql
+postgres -f schema.sql -f "$SOURCE_DIR/schema/views.sql" -f "$SOURCE_DIR/tests/sql/fixture.sql"
+sqlite3 -bail fixture.db ".read $SOURCE_DIR/schema/schema.sql" ".read $SOURCE_DIR/schema/views.sql" \
+    ".read $SOURCE_DIR/tests/sql/fixture.sql"
+
+failed=0
+compared=0
+# compare REPORT [VALUE...]: the values are $1, $2 ...; NULL leaves one to its default
+compare() {
+    report=$1
+    shift
+    file=$SOURCE_DIR/queries/$report.sql
+    values=
+    : >shell.sql
+    at=1
+    while grep -q "^-- *\\\$$at " "$file"; do
+        value=${1:-NULL}
+        [ $# = 0 ] || shift
+        values="$values${values:+, }$value"
+        [ "$value" = NULL ] || echo ".parameter set \$$at \"$value\"" >>shell.sql
+        at=$((at + 1))
+    done
+    { echo "PREPARE report AS"; cat "$file"; echo "; EXECUTE report($values);"; } >report.sql
+    { cat shell.sql "$file"; echo ";"; } >>shell.full
+    postgres -f report.sql >postgres.out
+    sqlite3 -bail -list -separator "$separator" fixture.db <shell.full >sqlite.raw
+    rm shell.full
+    # a whole REAL is 1.0 here and 1 there
+    sed -E "s/(^|$separator)(-?[0-9]+)\.0($separator|\$)/\1\2\3/g; s/$separator(-?[0-9]+)\.0($separator|\$)/$separator\1\2/g" \
+        sqlite.raw >sqlite.out
+    compared=$((compared + 1))
+    if ! cmp -s sqlite.out postgres.out; then
+        echo "$report($values) differs: SQLite <, PostgreSQL >"
+        diff sqlite.out postgres.out | tr '\037' '|' | head -20
+        failed=$((failed + 1))
+    elif ! [ -s sqlite.out ]; then
+        echo "$report($values) returned no rows, so nothing was compared"
+        failed=$((failed + 1))
+    fi
+}
+
+for file in "$SOURCE_DIR"/queries/*.sql; do
+    compare "$(basename "$file" .sql)"
+done
+for report in summary rss peak hotspots sizes threads flame losses timeline; do
+    compare $report 2
+done
+compare leaks 1 NULL "'leak'"
+compare leaks 1 2
+compare peak 1 2 "'stack'"
+compare hotspots NULL NULL "'stack'" "'calls'"
+compare temporary NULL 1 "'stack'"
+compare sizes 1 "'live'"
+compare timeline 1 3
+compare rss 1 "'end'"
+compare flame 1 "'allocated'" "'blocks'"
+
+echo "$compared comparisons, $failed failed"
+[ $failed = 0 ]
