@@ -22,7 +22,7 @@
 #define SESSION_BYTES 400
 #define LEAK_ONE_IN   10
 
-#define OWN_FRAME __attribute__((noinline, noclone))
+#define OWN_FRAME __attribute__((noinline))
 
 static char *table[TABLE_ROWS];
 static char *cache[CACHE_SLOTS];
