@@ -6,6 +6,9 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+/* For what the fast path reads: no detour through the global offset table. */
+#define MR_HIDDEN __attribute__((visibility("hidden")))
+
 #define mr_load_relaxed(place)  atomic_load_explicit(place, memory_order_relaxed)
 #define mr_load_acquire(place)  atomic_load_explicit(place, memory_order_acquire)
 #define mr_store_relaxed(place, value) atomic_store_explicit(place, value, memory_order_relaxed)

@@ -23,6 +23,7 @@ bool mr_live_start(void)
         buckets = mr_pages_map(MR_LIVE_BUCKETS * sizeof *buckets);
     if (!filter_memory || !buckets)
         return false;
+    mr_live_mark(NULL);
     mr_filter.bytes = filter_memory; /* base first: the old mask is 0, and fits any base */
     atomic_signal_fence(memory_order_seq_cst);
     mr_filter.mask = MR_FILTER_BYTES - 1;
@@ -40,6 +41,7 @@ void mr_live_clear(void)
 {
     if (filter_memory)
         mr_pages_clear((void *)filter_memory, MR_FILTER_BYTES);
+    mr_live_mark(NULL);
     if (buckets)
         mr_pages_clear(buckets, MR_LIVE_BUCKETS * sizeof *buckets);
 }

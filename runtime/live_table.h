@@ -19,6 +19,8 @@
 #ifndef MEMREC_LIVE_TABLE_H
 #define MEMREC_LIVE_TABLE_H
 
+#include "atomics.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,17 +30,18 @@
 #define MR_LIVE_KEYS    8u
 
 /* What the fast path reads: index = (address >> 4) & mask. While nothing is recorded, or everything
- * is, the mask is 0 and the one byte says "ask". */
+ * is, the mask is 0 and the one byte says "ask". The byte of NULL always does: free(NULL) is rare,
+ * and a test for it in every free is not free. */
 struct mr_filter {
     _Atomic uint8_t *bytes;
     uintptr_t mask;
 };
-extern struct mr_filter mr_filter;
+extern struct mr_filter mr_filter MR_HIDDEN;
 
 static inline bool mr_filter_asks(const void *address)
 {
     uintptr_t index = ((uintptr_t)address >> 4) & mr_filter.mask;
-    return *(const volatile uint8_t *)(mr_filter.bytes + index) != 0;
+    return mr_load_relaxed(mr_filter.bytes + index) != 0;
 }
 
 /* Takes the memory (once) and opens the filter. False: the kernel had none. */

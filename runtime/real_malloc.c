@@ -29,13 +29,19 @@ static void *bootstrap_alloc(size_t size)
     if (at + need > BOOTSTRAP_BYTES)
         return NULL;
     memcpy(bootstrap + at, &size, sizeof size);
-    mr_live_mark(bootstrap + at + 16);
     return bootstrap + at + 16;
 }
 
 bool mr_real_is_bootstrap(const void *block)
 {
     return (uintptr_t)block - (uintptr_t)bootstrap < BOOTSTRAP_BYTES;
+}
+
+void mr_real_mark_bootstrap(void)
+{
+    size_t used = mr_load_relaxed(&bootstrap_used);
+    for (size_t at = 0; at < used && at < BOOTSTRAP_BYTES; at += 16)
+        mr_live_mark(bootstrap + at);
 }
 
 size_t mr_real_bootstrap_size(const void *block)

@@ -7,6 +7,8 @@
 #ifndef MEMREC_REAL_MALLOC_H
 #define MEMREC_REAL_MALLOC_H
 
+#include "atomics.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -28,13 +30,16 @@ struct mr_real_malloc {
 
 /* Read-only after mr_real_find. Entries the allocator lacks are NULL: reallocarray, valloc, pvalloc,
  * free_sized, free_aligned_sized may be; hooks.c says what stands in for them. */
-extern struct mr_real_malloc mr_real;
+extern struct mr_real_malloc mr_real MR_HIDDEN;
 
 /* Finds the allocator; cheap when it was found. */
 void mr_real_find(void);
 
 /* Whether a block lies in the bootstrap buffer: it must not reach the allocator. */
 bool mr_real_is_bootstrap(const void *block);
+
+/* Lets the filter ask for every block of that buffer: call after the filter was opened or cleared. */
+void mr_real_mark_bootstrap(void);
 
 /* The requested size of such a block. */
 size_t mr_real_bootstrap_size(const void *block);

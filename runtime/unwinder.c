@@ -25,6 +25,7 @@
 #define THREAD_STACK_MAX (UINT64_C(8) << 20)   /* glibc's and musl's usual limit */
 #define OTHER_FRAME_MAX  (UINT64_C(1) << 20)
 #define OTHER_WALK_MAX   (UINT64_C(64) << 20)
+#define ROOT_ROOM        64
 
 /* Below the first page nothing can be called; above 47 bits lies the kernel. */
 #define CODE_LOW  UINT64_C(0x1000)
@@ -136,12 +137,17 @@ static bool may_be_code(uintptr_t pc)
     return pc - CODE_LOW < CODE_HIGH - CODE_LOW;
 }
 
-/* Believes the frame pointer if it points up this stack to a pair that looks like a frame: the
- * address in a module, or the next frame pointer up this stack again. */
+/* Where there are no tables. The dynamic loader's own start has none, and it is the root of all that
+ * runs before main: so is any such frame with no room for another above it. Else believes the frame
+ * pointer if it points up this stack to a pair that looks like a frame: the address in a module,
+ * or the next frame pointer up this stack again. */
 static enum step step_frame_pointer(struct walk *walk)
 {
     uintptr_t fp = walk->fp;
 
+    if (walk->is_own && walk->high - walk->sp < ROOT_ROOM) {
+        return STEP_ROOT;
+    }
     if (!walk->is_own || fp % sizeof(uintptr_t) != 0 || fp < walk->sp ||
         fp > walk->high - 2 * sizeof(uintptr_t)) {
         return STEP_STOP;
@@ -166,8 +172,8 @@ static enum step step_frame_pointer(struct walk *walk)
 /*  63          48 47                    15 14         4 3      1 0
  *  | cfa_offset/8 | tag: pc >> 14, 33 bits | fp slot    | form   | base_is_fp |
  *
- * The tag and the index in the table give back the whole pc, so a word can only be taken for the
- * address it was made for. One word is stored and loaded whole: no reader can see half a rule,
+ * The index in the table is pc's low 14 bits: index and tag give back the whole pc, so a word can
+ * only be taken for the address it was made for. One word is stored and loaded whole: no reader can see half a rule,
  * and every order of stores leaves a true one.
  *
  * fp slot, saved at cfa: at cfa - 8 * slot; 1, where the return address is, means unchanged.
@@ -193,7 +199,7 @@ static _Atomic uint64_t rules[1 << INDEX_BITS]; /* 0: none */
 
 static _Atomic uint64_t *rule_slot(uintptr_t pc)
 {
-    return &rules[(pc ^ pc >> INDEX_BITS) & ((1 << INDEX_BITS) - 1)];
+    return &rules[pc & ((1 << INDEX_BITS) - 1)]; /* one step shorter than mixing, as good */
 }
 
 static uint64_t tag_of(uintptr_t pc)

@@ -1,0 +1,667 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drain_thread.h"
+
+#include "atomics.h"
+#include "encode.h"
+#include "gauges.h"
+#include "modules.h"
+#include "os.h"
+#include "os_syscall.h"
+#include "pages.h"
+#include "ring.h"
+#include "stacks.h"
+#include "thread.h"
+#include "unwinder.h"
+#include "write.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#define STACK_BYTES 262144u
+#define TLS_BYTES   65536u
+
+#define BLOCK_NS          UINT64_C(1000000000) /* events wait no longer */
+#define HEARTBEAT_NS      UINT64_C(10000000000)
+#define SECOND_NAME_NS    UINT64_C(1000000000) /* a thread's name is asked again after this */
+#define SAMPLES_PER_S_MAX 2000
+#define SAMPLE_BURST      1000
+#define AGAIN_BYTES       (16u << 20) /* dictionaries are repeated after so much of the trace */
+#define STACKS_PER_BLOCK  65536u
+
+/* One ring while its events are merged with the others' by time. */
+struct cursor {
+    uint64_t ticks; /* of its next event */
+    uint64_t at, end;
+    uint32_t ring;
+};
+
+static struct drain {
+    void *memory; /* stack and thread-local block */
+    _Atomic uint32_t tid;
+    _Atomic uint32_t ready;
+    _Atomic uint32_t requests; /* what the thread waits on: rises with every request */
+    _Atomic uint32_t flush_asked, flush_done;
+    _Atomic uint32_t stop_asked;
+    unsigned end_reason;
+    int trace_file;
+    bool terminal; /* descriptor 2 is one, and was kept */
+    bool complained;
+
+    struct mr_encoder encoder;
+    void *encoder_memory;
+    struct mr_writer writer;
+    struct mr_stacks stacks;
+    struct mr_modules modules;
+    bool header_told;
+    uint64_t again_at; /* bytes written when dictionaries are due again */
+    uint64_t last_block_ns, last_reap_ns;
+
+    struct told_thread {
+        uint32_t id;
+        bool named_twice;
+        uint64_t alloc_calls, free_calls, alloc_bytes;
+    } *told; /* by slot */
+
+    struct cursor heap[MR_RINGS_MAX];
+    uint32_t heap_count;
+    uint64_t taken[MR_RINGS_MAX]; /* where each ring was read to */
+
+    uint64_t rate_ns, rate_id;
+    double sample_budget;
+    uint64_t calm_since_ns;
+} drain;
+
+/* Sections */
+
+static void tell_header(void)
+{
+    struct mr_session *session = &mr_session;
+    struct mr_encoder *encoder = &drain.encoder;
+    static char text[MR_PATH_BYTES];
+    mr_encode_begin(encoder, MR_SECTION_HEADER);
+    mr_encode_header_text(encoder, MR_KEY_RECORDER_VERSION, MEMREC_VERSION);
+    mr_encode_header_integer(encoder, MR_KEY_PID, (uint64_t)session->pid);
+    mr_encode_header_integer(encoder, MR_KEY_PARENT_PID, (uint64_t)mr_parent_pid());
+    if (mr_read_link("/proc/self/exe", text, sizeof text) > 0)
+        mr_encode_header_text(encoder, MR_KEY_EXECUTABLE, text);
+    long length = mr_read_file("/proc/self/cmdline", text, sizeof text);
+    if (length > 0)
+        mr_encode_header_bytes(encoder, MR_KEY_COMMAND_LINE, text, (size_t)length);
+    static const struct {
+        const char *path;
+        enum mr_header_key key;
+    } files[] = {{"/proc/sys/kernel/hostname", MR_KEY_HOST},
+                 {"/proc/sys/kernel/random/boot_id", MR_KEY_BOOT_ID},
+                 {"/proc/sys/kernel/osrelease", MR_KEY_OPERATING_SYSTEM}};
+    for (int i = 0; i < 3; i++) {
+        static const char linux_name[] = "Linux ";
+        bool system = files[i].key == MR_KEY_OPERATING_SYSTEM;
+        size_t start = system ? sizeof linux_name - 1 : 0;
+        memcpy(text, linux_name, start);
+        if (mr_read_file(files[i].path, text + start, 256) > 0) {
+            text[strcspn(text, "\n")] = '\0';
+            mr_encode_header_text(encoder, files[i].key, text);
+        }
+    }
+    mr_encode_header_integer(encoder, MR_KEY_START_TICKS, session->start_ticks);
+    mr_encode_header_integer(encoder, MR_KEY_START_MONOTONIC_NS, session->start_monotonic_ns);
+    mr_encode_header_integer(encoder, MR_KEY_START_REALTIME_NS, session->start_realtime_ns);
+    mr_encode_header_integer(encoder, MR_KEY_PAGE_BYTES, 4096);
+    if (!session->full)
+        mr_encode_header_integer(encoder, MR_KEY_INTERVAL_BYTES, session->options.interval_bytes);
+    mr_encode_header_integer(encoder, MR_KEY_MODE, session->full ? MR_MODE_FULL : MR_MODE_SAMPLED);
+    if (session->ring_path[0])
+        mr_encode_header_text(encoder, MR_KEY_RING_PATH, session->ring_path);
+    if (session->has_parent)
+        mr_encode_header_bytes(encoder, MR_KEY_PARENT_TRACE_ID, session->parent_trace_id, 16);
+#if defined(__x86_64__)
+    mr_encode_header_text(encoder, MR_KEY_ARCHITECTURE, "x86_64");
+    mr_encode_header_text(encoder, MR_KEY_UNWINDER, "cfi");
+#else
+    mr_encode_header_text(encoder, MR_KEY_ARCHITECTURE, "aarch64");
+    mr_encode_header_text(encoder, MR_KEY_UNWINDER, "fp");
+#endif
+    mr_encode_header_text(encoder, MR_KEY_ALLOCATOR, session->allocator);
+    mr_encode_header_integer(encoder, MR_KEY_STACK_DEPTH_MAX, MR_STACK_DEPTH_MAX);
+    mr_encode_header_text(encoder, MR_KEY_CAPABILITIES,
+                          session->libc_malloc ? "samples frees counters process smaps map mallinfo2"
+                                               : "samples frees counters process smaps map");
+    mr_encode_header_integer(encoder, MR_KEY_START_REASON, session->start_reason);
+    mr_encode_end(encoder);
+    mr_gauges_announce(encoder);
+}
+
+static void tell_modules(bool again)
+{
+    mr_store_relaxed(&mr_session.modules_changed, 0);
+    if (mr_modules_read(&drain.modules, &drain.encoder, mr_ticks(), again)) {
+        mr_unwinder_flush();
+        mr_stacks_forget(&drain.stacks);
+        mr_fetch_add_relaxed(&mr_session.stack_epoch, 1); /* producers announce their stacks anew */
+    }
+}
+
+static void tell_stacks(void)
+{
+    struct mr_stacks *stacks = &drain.stacks;
+    uint32_t first = stacks->announced;
+    bool covered = true;
+    for (uint32_t i = first; i < stacks->count && covered; i++)
+        covered = mr_modules_cover(&drain.modules, stacks->pcs[i] - 1);
+    if (!covered) /* code that appeared without dlopen being called, or was generated */
+        tell_modules(false);
+    while (first < stacks->count) {
+        uint32_t count = stacks->count - first;
+        count = count < STACKS_PER_BLOCK ? count : STACKS_PER_BLOCK;
+        if (mr_encode_room(&drain.encoder) < (size_t)count * 16)
+            break;
+        mr_encode_stacks(&drain.encoder, first, count, stacks->parents + first,
+                         stacks->pcs + first);
+        first += count;
+    }
+    stacks->announced = first;
+}
+
+static void tell_thread(const struct mr_thread_slot *slot, const char *name)
+{
+    mr_encode_begin(&drain.encoder, MR_SECTION_THREAD);
+    mr_encode_uvarint(&drain.encoder, slot->id);
+    mr_encode_uvarint(&drain.encoder, slot->tid);
+    mr_encode_uvarint(&drain.encoder, slot->start_ticks);
+    mr_encode_text(&drain.encoder, name, strnlen(name, 16));
+    mr_encode_end(&drain.encoder);
+}
+
+/* A thread is often named just after it was started: ask once more. */
+static void tell_name_again(const struct mr_thread_slot *slot)
+{
+    char path[64] = "/proc/self/task/", digits[12], name[32];
+    size_t length = strlen(path), n = sizeof digits;
+    for (uint32_t tid = slot->tid; tid; tid /= 10)
+        digits[--n] = (char)('0' + tid % 10);
+    memcpy(path + length, digits + n, sizeof digits - n);
+    memcpy(path + length + sizeof digits - n, "/comm", sizeof "/comm");
+    if (mr_read_file(path, name, sizeof name) <= 0)
+        return;
+    name[strcspn(name, "\n")] = '\0';
+    if (strncmp(name, slot->name, sizeof slot->name) != 0)
+        tell_thread(slot, name);
+}
+
+static void tell_counters(struct mr_thread_slot *slot, uint64_t flags)
+{
+    struct told_thread *told = &drain.told[slot - mr_session.threads];
+    uint64_t allocs = mr_load_relaxed(&slot->alloc_calls);
+    uint64_t frees = mr_load_relaxed(&slot->free_calls), bytes;
+    if (!mr_thread_bytes(slot, &bytes))
+        return;
+    if (!flags && told->alloc_calls == allocs && told->free_calls == frees &&
+        told->alloc_bytes == bytes)
+        return;
+    told->alloc_calls = allocs;
+    told->free_calls = frees;
+    told->alloc_bytes = bytes;
+    mr_encode_begin(&drain.encoder, MR_SECTION_THREAD_COUNTERS);
+    mr_encode_uvarint(&drain.encoder, mr_ticks());
+    mr_encode_uvarint(&drain.encoder, slot->id);
+    mr_encode_uvarint(&drain.encoder, flags);
+    mr_encode_uvarint(&drain.encoder, allocs);
+    mr_encode_uvarint(&drain.encoder, bytes);
+    mr_encode_uvarint(&drain.encoder, frees);
+    mr_encode_end(&drain.encoder);
+}
+
+/* New threads by name, and the counters that moved. */
+static void tell_threads(uint64_t now_ns, bool again, bool final)
+{
+    struct mr_session *session = &mr_session;
+    uint32_t used = mr_load_relaxed(&session->thread_slots);
+    for (uint32_t i = 0; i < used && i < MR_THREAD_SLOTS; i++) {
+        struct mr_thread_slot *slot = &session->threads[i];
+        struct told_thread *told = &drain.told[i];
+        if (mr_load_acquire(&slot->state) != MR_THREAD_LIVE || slot->id == 0 ||
+            mr_encode_room(&drain.encoder) < 4096)
+            continue;
+        if (told->id != slot->id || again) {
+            tell_thread(slot, slot->name);
+            if (told->id != slot->id)
+                *told = (struct told_thread){.id = slot->id};
+        }
+        if (!told->named_twice &&
+            (final || now_ns - session->start_monotonic_ns > SECOND_NAME_NS)) {
+            told->named_twice = true;
+            tell_name_again(slot);
+        }
+        tell_counters(slot, 0);
+    }
+}
+
+static void thread_ended(void *context, struct mr_thread_slot *slot)
+{
+    (void)context;
+    if (mr_encode_room(&drain.encoder) < 4096)
+        return;
+    if (drain.told[slot - mr_session.threads].id != slot->id)
+        tell_thread(slot, slot->name);
+    tell_counters(slot, MR_THREAD_ENDED);
+}
+
+/* Blocks */
+
+static void complain(void)
+{
+    static const char text[] =
+        "memrec: could not write the trace: the disk is full or the file was lost\n"
+        "detail: The program goes on. What could not be written is missing from the trace, and counted there.\n"
+        "hint: Make room, or set MEMREC_TRACE to a file on another disk.\n";
+    if (drain.terminal && !drain.complained)
+        mr_write_all(2, text, sizeof text - 1);
+    drain.complained = true;
+}
+
+/* Writes the payload as a block, by the commit protocol of schema/ring_layout.h. */
+static void write_block(uint32_t flags)
+{
+    struct mr_session *session = &mr_session;
+    struct mr_shared *shared = session->shared;
+    struct mr_encoder *encoder = &drain.encoder;
+    uint32_t rings = mr_load_relaxed(&session->rings_used);
+    mr_encode_finish(encoder);
+
+    struct mr_block_facts facts = {
+        .clock_ticks = mr_ticks(),
+        .clock_ns = mr_monotonic_ns(),
+        .event_count = encoder->event_count,
+        .flags = flags,
+    };
+    facts.first_ticks = encoder->event_count ? encoder->first_event_ticks : facts.clock_ticks;
+    facts.last_ticks = encoder->event_count ? encoder->last_event_ticks : facts.clock_ticks;
+    for (uint32_t i = 0; i < rings; i++)
+        mr_store_relaxed(&session->rings[i].pending_tail, drain.taken[i]);
+    uint64_t sequence = drain.writer.sequence;
+    mr_store_release(&shared->pending_sequence, sequence);
+
+    if (mr_write_block(&drain.writer, encoder->payload, encoder->used, &facts) != 0)
+        complain();
+
+    for (uint32_t i = 0; i < rings; i++)
+        mr_ring_release(&session->rings[i], drain.taken[i]);
+    mr_store_release(&shared->committed_sequence, sequence);
+    mr_encode_reset(encoder);
+}
+
+/* Closes the payload so far: dictionaries before the events that need them, which is how
+ * mr_encode_finish orders them. */
+static void close_block(uint64_t now_ns, uint32_t flags)
+{
+    bool again = drain.writer.bytes_written >= drain.again_at;
+    if (again) {
+        drain.again_at = drain.writer.bytes_written + AGAIN_BYTES;
+        if (drain.header_told) {
+            tell_header();
+            drain.stacks.announced = MR_STACK_FIRST_ID;
+        }
+    }
+    if (again || mr_load_relaxed(&mr_session.modules_changed))
+        tell_modules(again);
+    tell_stacks();
+    tell_threads(now_ns, again, flags & MR_BLOCK_LAST);
+    write_block(flags);
+    drain.last_block_ns = now_ns;
+}
+
+/* Events */
+
+static const uint64_t *ring_word(uint32_t ring, uint64_t at)
+{
+    struct mr_session *session = &mr_session;
+    const uint64_t *data =
+        (const uint64_t *)(session->ring_data + ring * session->shared->ring_bytes);
+    return &data[at & session->ring_mask];
+}
+
+static void sift_down(uint32_t at)
+{
+    struct cursor *heap = drain.heap, moving = heap[at];
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= drain.heap_count)
+            break;
+        if (child + 1 < drain.heap_count && heap[child + 1].ticks < heap[child].ticks)
+            child++;
+        if (moving.ticks <= heap[child].ticks)
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moving;
+}
+
+static void encode_one(uint32_t ring, uint64_t at, uint64_t meta)
+{
+    struct mr_event event = {
+        .op = (uint8_t)mr_meta_op(meta),
+        .thread = mr_meta_thread(meta),
+        .ticks = *ring_word(ring, at + 1),
+    };
+    if (event.op & MR_OP_ALLOC) {
+        uint64_t size = *ring_word(ring, at + 3), hash = *ring_word(ring, at + 5);
+        unsigned frame_count = mr_meta_frame_count(meta);
+        event.interval = (uint8_t)mr_meta_interval(meta);
+        event.address = *ring_word(ring, at + 2);
+        event.size = mr_size_word_size(size);
+        event.extra = (uint32_t)mr_size_word_extra(size);
+        event.key = *ring_word(ring, at + 4);
+        if (frame_count) {
+            uint64_t frames[MR_STACK_DEPTH_MAX];
+            for (unsigned i = 0; i < frame_count && i < MR_STACK_DEPTH_MAX; i++)
+                frames[i] = *ring_word(ring, at + MR_ALLOC_WORDS + i);
+            event.stack = mr_stacks_intern(&drain.stacks, hash, frames, frame_count,
+                                           mr_meta_flags(meta) & MR_META_TRUNCATED);
+        } else {
+            event.stack = mr_stacks_find(&drain.stacks, hash);
+        }
+    } else {
+        event.key = *ring_word(ring, at + 2);
+    }
+    mr_encode_event(&drain.encoder, &event);
+}
+
+/* Whether another event, and what it may need announced, still fits the payload. */
+static bool block_is_full(void)
+{
+    size_t stacks = (size_t)(drain.stacks.count - drain.stacks.announced) * 16;
+    return drain.encoder.event_count == MR_BLOCK_EVENTS_MAX ||
+           mr_encode_room(&drain.encoder) < stacks + (1u << 20);
+}
+
+/* Every event published so far, merged by time, into blocks. What is younger than the start of the
+ * pass waits for the next: an older event of another thread may still be on its way. */
+static void take_events(uint64_t now_ns, bool everything)
+{
+    struct mr_session *session = &mr_session;
+    uint64_t limit = everything ? UINT64_MAX : mr_ticks();
+    uint32_t rings = mr_load_acquire(&session->rings_used);
+    drain.heap_count = 0;
+    for (uint32_t i = 0; i < rings; i++) {
+        struct mr_ring *ring = &session->rings[i];
+        struct cursor cursor = {.ring = i, .at = mr_load_relaxed(&ring->tail)};
+        cursor.end = mr_ring_published(ring);
+        drain.taken[i] = cursor.at;
+        if (cursor.at == cursor.end)
+            continue;
+        cursor.ticks = *ring_word(i, cursor.at + 1);
+        drain.heap[drain.heap_count++] = cursor;
+    }
+    for (uint32_t i = drain.heap_count / 2; i-- > 0;)
+        sift_down(i);
+
+    while (drain.heap_count && drain.heap[0].ticks <= limit) {
+        struct cursor *first = &drain.heap[0];
+        uint64_t meta = *ring_word(first->ring, first->at);
+        encode_one(first->ring, first->at, meta);
+        first->at += mr_event_words(meta);
+        drain.taken[first->ring] = first->at;
+        if (first->at == first->end) {
+            *first = drain.heap[--drain.heap_count];
+        } else {
+            first->ticks = *ring_word(first->ring, first->at + 1);
+        }
+        if (drain.heap_count)
+            sift_down(0);
+        if (block_is_full())
+            close_block(now_ns, 0);
+    }
+}
+
+static void take_owed_frees(void)
+{
+    struct mr_shared *shared = mr_session.shared;
+    for (unsigned i = 0; i < MR_OWED_FREES; i++) {
+        if (mr_load_relaxed(&shared->owed_frees[i]) == 0)
+            continue;
+        struct mr_event event = {.op = MR_OP_FREE, .ticks = mr_ticks()};
+        event.key = atomic_exchange_explicit(&shared->owed_frees[i], 0, memory_order_acquire);
+        mr_encode_event(&drain.encoder, &event);
+        if (block_is_full())
+            return;
+    }
+}
+
+/* Words waiting in the fullest ring. */
+static uint64_t fullest_ring(void)
+{
+    uint64_t most = 0;
+    uint32_t rings = mr_load_relaxed(&mr_session.rings_used);
+    for (uint32_t i = 0; i < rings; i++) {
+        struct mr_ring *ring = &mr_session.rings[i];
+        uint64_t waiting = mr_ring_published(ring) - mr_load_relaxed(&ring->tail);
+        most = waiting > most ? waiting : most;
+    }
+    return most;
+}
+
+/* Keeps the process under SAMPLES_PER_S_MAX: a budget that fills by the second and holds a burst;
+ * when it is spent the interval doubles, when it was full for a second the interval halves. */
+static void steer_interval(uint64_t now_ns)
+{
+    struct mr_session *session = &mr_session;
+    if (session->full)
+        return;
+    uint64_t id = mr_load_relaxed(&session->next_id);
+    drain.sample_budget += (double)(now_ns - drain.rate_ns) * (SAMPLES_PER_S_MAX / 1e9);
+    drain.sample_budget -= (double)(id - drain.rate_id);
+    drain.rate_ns = now_ns;
+    drain.rate_id = id;
+    uint32_t code = mr_load_relaxed(&session->interval_code);
+    if (drain.sample_budget < 0) {
+        drain.sample_budget = 0;
+        drain.calm_since_ns = now_ns;
+        if (code < 32)
+            mr_store_relaxed(&session->interval_code, code + 1);
+    } else if (drain.sample_budget < SAMPLE_BURST / 2) {
+        drain.calm_since_ns = now_ns;
+    } else if (code > 1 && now_ns - drain.calm_since_ns > BLOCK_NS) {
+        drain.calm_since_ns = now_ns;
+        mr_store_relaxed(&session->interval_code, code - 1);
+    }
+    if (drain.sample_budget > SAMPLE_BURST)
+        drain.sample_budget = SAMPLE_BURST;
+}
+
+static bool resources_are_short(void)
+{
+    return mr_load_relaxed(&mr_session.rings_used) > mr_session.shared->ring_count / 2 ||
+           mr_load_relaxed(&mr_session.thread_slots) > MR_THREAD_SLOTS / 2;
+}
+
+static void tell_end(uint64_t now_ns)
+{
+    mr_gauges_tick(&drain.encoder, now_ns, true);
+    mr_encode_begin(&drain.encoder, MR_SECTION_END);
+    mr_encode_uvarint(&drain.encoder, drain.end_reason);
+    mr_encode_uvarint(&drain.encoder, mr_ticks());
+    mr_encode_end(&drain.encoder);
+}
+
+/* One round. */
+static void look(uint64_t now_ns, bool flush)
+{
+    uint64_t waiting = fullest_ring();
+    steer_interval(now_ns);
+    mr_gauges_tick(&drain.encoder, now_ns, false);
+    bool due = now_ns - drain.last_block_ns >= BLOCK_NS &&
+               (waiting || !mr_encode_is_empty(&drain.encoder) ||
+                now_ns - drain.last_block_ns >= HEARTBEAT_NS);
+    if (!flush && !due && waiting < mr_session.ring_mask / 4)
+        return;
+    take_owed_frees();
+    take_events(now_ns, false);
+    if (now_ns - drain.last_reap_ns >= BLOCK_NS || resources_are_short()) {
+        drain.last_reap_ns = now_ns;
+        mr_threads_reap(thread_ended, NULL);
+    }
+    bool ends = flush && drain.end_reason != MR_DRAIN_GO_ON;
+    if (ends)
+        tell_end(now_ns);
+    close_block(now_ns, ends ? MR_BLOCK_LAST : 0);
+}
+
+static void end_trace(void)
+{
+    uint64_t now_ns = mr_monotonic_ns();
+    take_owed_frees();
+    take_events(now_ns, true);
+    tell_end(now_ns);
+    close_block(now_ns, MR_BLOCK_LAST);
+    mr_write_close(&drain.writer);
+}
+
+static void run(void)
+{
+    uint64_t longest_ns = (uint64_t)mr_session.options.drain_ms * 1000000;
+    uint64_t pause_ns = 1000000;
+    tell_header();
+    drain.header_told = true;
+    drain.again_at = AGAIN_BYTES;
+    mr_store_relaxed(&mr_session.modules_changed, 1);
+    drain.rate_ns = drain.last_reap_ns = drain.calm_since_ns = mr_monotonic_ns();
+    drain.sample_budget = SAMPLE_BURST;
+    close_block(drain.rate_ns, 0); /* the file says whose it is from the first moment */
+
+    while (!mr_load_acquire(&drain.stop_asked)) {
+        uint32_t asked = mr_load_acquire(&drain.flush_asked);
+        bool flush = asked != mr_load_relaxed(&drain.flush_done);
+        look(mr_monotonic_ns(), flush);
+        if (flush) {
+            mr_store_release(&drain.flush_done, asked);
+            mr_wake(&drain.flush_done);
+        }
+        uint64_t waiting = fullest_ring();
+        pause_ns = waiting > mr_session.ring_mask / 8 ? 500000 : pause_ns * 2;
+        if (pause_ns > longest_ns)
+            pause_ns = longest_ns;
+        uint32_t requests = mr_load_acquire(&drain.requests);
+        if (!mr_load_acquire(&drain.stop_asked) &&
+            mr_load_acquire(&drain.flush_asked) == mr_load_relaxed(&drain.flush_done))
+            mr_wait(&drain.requests, requests, pause_ns);
+    }
+    end_trace();
+}
+
+static int thread_main(void *unused)
+{
+    (void)unused;
+    mr_self = &mr_nobody; /* in this thread's own block */
+    drain.terminal = mr_is_terminal(2);
+    int keep[2] = {drain.terminal ? 2 : -1, drain.trace_file};
+    mr_close_others(keep, 2);
+    mr_set_thread_name("memrec");
+    mr_store_release(&drain.ready, 1);
+    mr_wake(&drain.ready);
+    run();
+    mr_syscall(SYS_exit, 0, 0, 0, 0, 0, 0); /* this thread alone; the C library must not see it */
+    return 0;
+}
+
+/* Starting and stopping */
+
+static bool open_stages(int trace_file)
+{
+    drain.trace_file = trace_file;
+    drain.encoder_memory = mr_pages_map(MR_ENCODER_BYTES);
+    drain.told = mr_pages_map(MR_THREAD_SLOTS * sizeof *drain.told);
+    if (!drain.encoder_memory || !drain.told || !mr_stacks_open(&drain.stacks) ||
+        !mr_modules_open(&drain.modules) ||
+        !mr_write_open(&drain.writer, trace_file, mr_session.trace_id, mr_session.options.level))
+        return false;
+    mr_encode_init(&drain.encoder, drain.encoder_memory, !mr_session.full);
+    mr_gauges_start();
+    return true;
+}
+
+/* The head of a thread's control block, as far as code outside the C library looks at it: pointers
+ * to itself, and the stack protector's guard. The rest is zero. */
+static void *thread_block(uint8_t *memory)
+{
+    uint8_t *block = memory + TLS_BYTES / 2;
+#if defined(__x86_64__)
+    memcpy(block, __builtin_thread_pointer(), 64);
+    memcpy(block, &block, sizeof block);
+    memcpy(block + 16, &block, sizeof block);
+#endif
+    return block;
+}
+
+bool mr_drain_start(int trace_file)
+{
+    memset(&drain, 0, sizeof drain);
+    drain.memory = mr_pages_map(STACK_BYTES + TLS_BYTES);
+    if (!drain.memory || !open_stages(trace_file))
+        return false;
+
+    uint64_t all = ~UINT64_C(0), before;
+    mr_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, 8, 0, 0);
+    uint8_t *stack_top = (uint8_t *)drain.memory + STACK_BYTES;
+    int flags = CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+                CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+    int tid = clone(thread_main, stack_top, flags, NULL, &drain.tid, thread_block(stack_top),
+                    &drain.tid);
+    mr_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, 8, 0, 0);
+    if (tid < 0)
+        return false;
+    for (int i = 0; i < 1000 && !mr_load_acquire(&drain.ready); i++)
+        mr_wait(&drain.ready, 0, 10000000);
+    return true;
+}
+
+static void request(void)
+{
+    atomic_fetch_add_explicit(&drain.requests, 1, memory_order_release);
+    mr_wake(&drain.requests);
+}
+
+void mr_drain_flush(unsigned end_reason)
+{
+    drain.end_reason = end_reason;
+    uint32_t ticket = atomic_fetch_add_explicit(&drain.flush_asked, 1, memory_order_acq_rel) + 1;
+    uint64_t deadline = mr_monotonic_ns() + 1000000000;
+    request();
+    for (;;) {
+        uint32_t done = mr_load_acquire(&drain.flush_done);
+        if ((int32_t)(done - ticket) >= 0 || mr_monotonic_ns() > deadline ||
+            !mr_load_relaxed(&drain.tid))
+            return;
+        mr_wait(&drain.flush_done, done, 10000000);
+    }
+}
+
+bool mr_drain_stop(unsigned end_reason)
+{
+    uint64_t deadline = mr_monotonic_ns() + 2000000000;
+    drain.end_reason = end_reason;
+    mr_store_release(&drain.stop_asked, 1);
+    request();
+    uint32_t tid;
+    while ((tid = mr_load_acquire(&drain.tid)) != 0) { /* the kernel clears it when the thread ends */
+        if (mr_monotonic_ns() > deadline)
+            return false;
+        mr_wait_shared(&drain.tid, tid, 10000000);
+    }
+    return true;
+}
+
+void mr_drain_forget(void)
+{
+    mr_pages_unmap(drain.memory, STACK_BYTES + TLS_BYTES);
+    mr_pages_unmap(drain.encoder_memory, MR_ENCODER_BYTES);
+    mr_pages_unmap(drain.told, MR_THREAD_SLOTS * sizeof *drain.told);
+    mr_pages_unmap(drain.writer.memory, drain.writer.memory_bytes);
+    if (drain.stacks.parents)
+        mr_stacks_close(&drain.stacks);
+    if (drain.modules.known)
+        mr_modules_close(&drain.modules);
+    memset(&drain, 0, sizeof drain);
+}

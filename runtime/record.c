@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "record.h"
+
+#include "atomics.h"
+#include "gauges.h"
+#include "live_table.h"
+#include "os.h"
+#include "real_malloc.h"
+#include "ring.h"
+#include "sampler.h"
+#include "thread.h"
+#include "unwinder.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__has_include)
+#if __has_include(<sys/sdt.h>)
+#include <sys/sdt.h>
+#define PROBE_ALLOC(block, size, weighted) DTRACE_PROBE3(otel_memory, alloc, block, size, weighted)
+#define PROBE_FREE(block) DTRACE_PROBE1(otel_memory, free, block)
+#endif
+#endif
+#ifndef PROBE_ALLOC
+#define PROBE_ALLOC(block, size, weighted) ((void)(weighted))
+#define PROBE_FREE(block) ((void)0)
+#endif
+
+/* What one slow call needs to know from start to end. */
+struct call {
+    struct mr_thread_slot *self; /* NULL: do not record */
+    bool sampled;                /* this allocation is kept */
+    uint32_t interval_code;      /* that was in force when its countdown was drawn */
+};
+
+/* Starts the session of a forked child and hands the counts so far over to it. */
+static struct mr_thread_slot *leave_forked(void)
+{
+    if (!mr_session_start(MR_START_FORK))
+        return NULL;
+    struct mr_thread_slot *self = mr_thread_register();
+    if (self) {
+        uint64_t bytes = mr_load_relaxed(&mr_forked.bytes_base) -
+                         mr_load_relaxed(&mr_forked.countdown);
+        mr_store_relaxed(&self->alloc_calls, mr_load_relaxed(&mr_forked.alloc_calls));
+        mr_store_relaxed(&self->free_calls, mr_load_relaxed(&mr_forked.free_calls));
+        mr_store_relaxed(&self->bytes_base, mr_load_relaxed(&self->bytes_base) + bytes);
+        self->interval_code = mr_forked.interval_code;
+        /* The countdown that ran out is the one to obey. */
+        mr_store_relaxed(&self->bytes_base, bytes);
+        mr_store_relaxed(&self->countdown, 0);
+    }
+    return self;
+}
+
+/* The slot of the calling thread, or NULL when nothing is to be recorded now. `size` bytes are
+ * about to be allocated. */
+static struct mr_thread_slot *current_thread(size_t size)
+{
+    int state = mr_state();
+    if (state == MR_STATE_OFF || state == MR_STATE_UNSTARTED)
+        return NULL;
+    if (!*mr_alive) { /* forked behind the C library's back */
+        mr_session_forked();
+        state = mr_state();
+    }
+    struct mr_thread_slot *self = mr_self;
+    if (state == MR_STATE_FORKED) {
+        bool due = self != &mr_forked || mr_load_relaxed(&self->countdown) <= size;
+        return due && size ? leave_forked() : self == &mr_forked ? self : NULL;
+    }
+    return self != &mr_nobody ? self : mr_thread_register();
+}
+
+/* Counts an allocation of `size` bytes and decides whether it is kept. When the caller will record
+ * (self is not NULL), mr_leave must follow. */
+static struct call enter(size_t size)
+{
+    struct call call = {current_thread(size), false, 0};
+    struct mr_thread_slot *self = call.self;
+    if (!self)
+        return call;
+    uint64_t left = mr_load_relaxed(&self->countdown);
+    uint64_t total = mr_load_relaxed(&self->bytes_base) - left;
+    mr_bump(&self->alloc_calls);
+    if (self->busy) { /* a signal handler inside the recorder: counted, not recorded */
+        mr_store_relaxed(&self->bytes_base, mr_load_relaxed(&self->bytes_base) + size);
+        call.self = NULL;
+        return call;
+    }
+    if (left > size) { /* asked by the filter, or just registered */
+        mr_store_relaxed(&self->countdown, left - size);
+        return call;
+    }
+    call.sampled = true;
+    call.interval_code = mr_session.full ? 0 : self->interval_code;
+    mr_thread_draw(self, total + size);
+    return call;
+}
+
+/* Memory for an event the ring has no place for: only the key of a free is kept. */
+static void owe_free(uint64_t key)
+{
+    struct mr_shared *shared = mr_session.shared;
+    for (unsigned i = 0; i < MR_OWED_FREES; i++) {
+        uint64_t empty = 0;
+        if (atomic_compare_exchange_strong_explicit(&shared->owed_frees[i], &empty, key,
+                                                    memory_order_release, memory_order_relaxed))
+            return;
+    }
+    mr_fetch_add_relaxed(&shared->dropped_frees, 1);
+}
+
+static void count_dropped(size_t size, uint32_t interval_code)
+{
+    struct mr_session *session = &mr_session;
+    uint64_t interval =
+        interval_code ? session->options.interval_bytes << (interval_code - 1) : size;
+    mr_fetch_add_relaxed(&session->shared->dropped_samples, 1);
+    mr_fetch_add_relaxed(&session->shared->dropped_bytes, size > interval ? size : interval);
+    /* Too many for the rings: sample half as often. The comparison makes it one step, however
+     * many threads see it. */
+    if (interval_code && interval_code < 32) {
+        uint32_t seen = interval_code;
+        atomic_compare_exchange_strong(&session->interval_code, &seen, interval_code + 1);
+    }
+}
+
+static void push_free(struct mr_thread_slot *self, uint64_t key, unsigned op, uint64_t ticks)
+{
+    uint64_t *data;
+    struct mr_ring *ring = mr_thread_ring(self, &data);
+    uint64_t words[MR_FREE_WORDS] = {mr_meta(op, 0, 0, 0, self->id), ticks, key};
+    if (!ring || !mr_ring_push(ring, data, mr_session.ring_mask, words, MR_FREE_WORDS, 0))
+        owe_free(key);
+}
+
+/* A row of hashes per ring: a stack whose hash stands there was announced in this ring before. */
+static bool stack_is_known(struct mr_ring *ring, uint64_t hash, uint64_t **place)
+{
+    struct mr_session *session = &mr_session;
+    uint64_t *row = session->stack_cache[ring - session->rings];
+    uint64_t epoch = mr_load_relaxed(&session->stack_epoch);
+    if (mr_load_relaxed(&ring->stack_epoch) != epoch) {
+        memset(row, 0, MR_STACK_CACHE_SLOTS * sizeof *row);
+        mr_store_relaxed(&ring->stack_epoch, epoch);
+    }
+    *place = &row[hash >> 53];
+    return **place == hash;
+}
+
+/* Publishes the event of a kept allocation. */
+static void push_alloc(const struct call *call, void *block, size_t size, unsigned op,
+                       struct mr_registers caller)
+{
+    struct mr_session *session = &mr_session;
+    struct mr_thread_slot *self = call->self;
+    uint64_t *data;
+    struct mr_ring *ring = mr_thread_ring(self, &data);
+    if (!ring) {
+        count_dropped(size, call->interval_code);
+        return;
+    }
+    uint64_t words[MR_EVENT_WORDS_MAX];
+    static_assert(sizeof(uintptr_t) == sizeof(uint64_t), "frames are words");
+    struct mr_unwound stack = mr_unwind(caller, mr_stack_bounds_here(),
+                                        (uintptr_t *)(words + MR_ALLOC_WORDS), MR_STACK_DEPTH_MAX);
+    uint64_t *place;
+    bool known = stack_is_known(ring, stack.hash, &place);
+    unsigned frames = known ? 0 : (unsigned)stack.frames;
+    if (stack.truncated)
+        mr_fetch_add_relaxed(&session->truncated_stacks, 1);
+
+    uint64_t id = 0;
+    if (!session->full) {
+        id = mr_fetch_add_relaxed(&session->next_id, 1);
+        if (!mr_live_insert(block, id)) {
+            count_dropped(size, call->interval_code);
+            return;
+        }
+    }
+    size_t usable = mr_real.malloc_usable_size(block);
+    words[0] = mr_meta(op, frames, call->interval_code, stack.truncated ? MR_META_TRUNCATED : 0,
+                       self->id);
+    words[1] = mr_ticks();
+    words[2] = (uint64_t)(uintptr_t)block;
+    words[3] = mr_size_word(size, usable > size ? usable - size : 0);
+    words[4] = id;
+    words[5] = stack.hash;
+    /* Allocations leave the last eighth of the ring to frees: a free that is lost looks like a leak. */
+    if (mr_ring_push(ring, data, session->ring_mask, words, MR_ALLOC_WORDS + frames,
+                     session->ring_mask / 8)) {
+        *place = stack.hash;
+    } else {
+        if (!session->full)
+            mr_live_remove(block);
+        count_dropped(size, call->interval_code);
+    }
+}
+
+/* The bytes a sample stands for, as the probes tell them: size / p. */
+static uint64_t weighted_bytes(size_t size, uint32_t interval_code)
+{
+    if (!interval_code)
+        return size;
+    uint64_t interval = mr_session.options.interval_bytes << (interval_code - 1);
+    return mr_weighted_bytes(size, interval);
+}
+
+static void *finish(struct call call, void *block, size_t size, unsigned op,
+                    struct mr_registers caller)
+{
+    if (call.self && call.sampled && block) {
+        call.self->busy = 1;
+        atomic_signal_fence(memory_order_seq_cst);
+        int kept_errno = errno;
+        push_alloc(&call, block, size, op, caller);
+        PROBE_ALLOC(block, size, weighted_bytes(size, call.interval_code));
+        if (mr_load_relaxed(&mr_session.allocator_wanted))
+            mr_gauges_read_allocator();
+        errno = kept_errno;
+        atomic_signal_fence(memory_order_seq_cst);
+        call.self->busy = 0;
+    }
+    return block;
+}
+
+MR_SLOW void *mr_record_malloc(size_t size)
+{
+    struct mr_registers caller = MR_CAPTURE_CALLER();
+    struct call call = enter(size);
+    return finish(call, mr_real.malloc(size), size, MR_OP_MALLOC, caller);
+}
+
+MR_SLOW void *mr_record_calloc(size_t count, size_t size)
+{
+    struct mr_registers caller = MR_CAPTURE_CALLER();
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return mr_real.calloc(count, size); /* fails */
+    struct call call = enter(bytes);
+    return finish(call, mr_real.calloc(count, size), bytes, MR_OP_CALLOC, caller);
+}
+
+MR_SLOW void *mr_record_memalign(size_t alignment, size_t size)
+{
+    struct mr_registers caller = MR_CAPTURE_CALLER();
+    struct call call = enter(size);
+    return finish(call, mr_real.memalign(alignment, size), size, MR_OP_ALIGNED, caller);
+}
+
+MR_SLOW void *mr_record_aligned_alloc(size_t alignment, size_t size)
+{
+    struct mr_registers caller = MR_CAPTURE_CALLER();
+    struct call call = enter(size);
+    return finish(call, mr_real.aligned_alloc(alignment, size), size, MR_OP_ALIGNED, caller);
+}
+
+MR_SLOW int mr_record_posix_memalign(void **block, size_t alignment, size_t size)
+{
+    struct mr_registers caller = MR_CAPTURE_CALLER();
+    struct call call = enter(size);
+    int result = mr_real.posix_memalign(block, alignment, size);
+    finish(call, result == 0 ? *block : NULL, size, MR_OP_ALIGNED, caller);
+    return result;
+}
+
+/* Forgets a block that is about to be freed, and says so in the trace. Returns the key it was
+ * recorded under; 0: it was not. The event is published before the allocator may hand the address
+ * out again. */
+static uint64_t forget(struct mr_thread_slot *self, void *block)
+{
+    if (self == &mr_forked) /* its blocks are the parent's, or unsampled */
+        return 0;
+    return mr_session.full ? (uint64_t)(uintptr_t)block : mr_live_remove(block);
+}
+
+MR_SLOW void mr_record_free(void *block)
+{
+    if (!block)
+        return;
+    if (mr_real_is_bootstrap(block))
+        return;
+    struct mr_thread_slot *self = current_thread(0);
+    if (self) {
+        mr_bump(&self->free_calls);
+        uint64_t key = forget(self, block);
+        if (key) {
+            PROBE_FREE(block);
+            if (self->busy) {
+                owe_free(key);
+            } else {
+                self->busy = 1;
+                atomic_signal_fence(memory_order_seq_cst);
+                push_free(self, key, MR_OP_FREE, mr_ticks());
+                atomic_signal_fence(memory_order_seq_cst);
+                self->busy = 0;
+            }
+        }
+    }
+    mr_real.free(block);
+}
+
+/* A block that moved out of the bootstrap buffer. */
+static void *leave_bootstrap(void *block, size_t size)
+{
+    void *moved = mr_real.malloc(size);
+    size_t old = mr_real_bootstrap_size(block);
+    if (moved)
+        memcpy(moved, block, old < size ? old : size);
+    return moved;
+}
+
+MR_SLOW void *mr_record_realloc(void *block, size_t size)
+{
+    struct mr_registers caller = MR_CAPTURE_CALLER();
+    if (block && mr_real_is_bootstrap(block))
+        return leave_bootstrap(block, size);
+    struct mr_thread_slot *self = current_thread(size);
+    if (!self)
+        return mr_real.realloc(block, size);
+    if (block && size == 0) { /* a free, in the C library's reading */
+        uint64_t key = forget(self, block);
+        mr_bump(&self->free_calls);
+        if (key && !self->busy)
+            push_free(self, key, MR_OP_FREE, mr_ticks());
+        else if (key)
+            owe_free(key);
+        return mr_real.realloc(block, size);
+    }
+
+    uint64_t ticks = mr_ticks();
+    bool busy = self->busy;
+    uint64_t key = block ? forget(self, block) : 0;
+    struct call call = enter(size);
+    void *moved = mr_real.realloc(block, size);
+    if (!moved) { /* the old block lives on */
+        if (key && !mr_session.full && !mr_live_insert(block, key))
+            owe_free(key);
+        return NULL;
+    }
+    if (block)
+        mr_bump(&self->free_calls);
+    if (key) {
+        if (busy) {
+            owe_free(key);
+        } else {
+            self->busy = 1;
+            atomic_signal_fence(memory_order_seq_cst);
+            push_free(self, key, MR_OP_FREE_BY_REALLOC, ticks);
+            atomic_signal_fence(memory_order_seq_cst);
+            self->busy = 0;
+        }
+    }
+    return finish(call, moved, size, MR_OP_REALLOC, caller);
+}

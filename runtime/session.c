@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session.h"
+
+#include "atomics.h"
+#include "drain_thread.h"
+#include "gauges.h"
+#include "live_table.h"
+#include "os.h"
+#include "pages.h"
+#include "real_malloc.h"
+#include "sampler.h"
+#include "thread.h"
+#include "unwinder.h"
+
+#include <errno.h>
+#include <gnu/libc-version.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#define SAMPLED_RING_BYTES  (128u << 10)
+#define FULL_RING_BYTES     (4u << 20)
+#define SAMPLED_RINGS       MR_RINGS_MAX
+#define FULL_RINGS          64u
+#define FILE_NAMES_TRIED    100
+
+struct mr_session mr_session;
+
+static uint32_t always_alive = 1;
+volatile const uint32_t *mr_alive = &always_alive;
+static uint32_t *alive_page;
+
+extern int __cxa_atexit(void (*function)(void *), void *argument, void *object);
+
+/* Text */
+
+static char *append(char *at, const char *end, const char *text)
+{
+    while (*text && at < end - 1)
+        *at++ = *text++;
+    *at = '\0';
+    return at;
+}
+
+static char *append_number(char *at, const char *end, uint64_t value, unsigned base)
+{
+    char digits[24];
+    char *digit = digits + sizeof digits - 1;
+    *digit = '\0';
+    do {
+        *--digit = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value);
+    return append(at, end, digit);
+}
+
+/* The trace file */
+
+/* Inserts ".<pid>" (and ".<n>") before the suffix: the name of a further process, when the plain
+ * one is taken. */
+static void numbered_name(const char *plain, unsigned n, char out[MR_PATH_BYTES])
+{
+    const char *end = out + MR_PATH_BYTES;
+    size_t length = strlen(plain);
+    size_t stem = length > 4 && strcmp(plain + length - 4, ".zst") == 0 ? length - 4 : length;
+    memcpy(out, plain, stem);
+    char *at = append(out + stem, end, ".");
+    at = append_number(at, end, (uint64_t)mr_pid(), 10);
+    if (n) {
+        at = append(at, end, ".");
+        at = append_number(at, end, n, 10);
+    }
+    append(at, end, plain + stem);
+}
+
+/* A new file named by the options; an existing one is never touched. -errno on failure. */
+static int open_trace(struct mr_session *session)
+{
+    static char plain[MR_PATH_BYTES];
+    if (!mr_expand_pattern(session->options.trace, plain, sizeof plain - 32))
+        return -ENAMETOOLONG;
+    memcpy(session->trace_path, plain, sizeof plain);
+    int file = mr_open_new(plain);
+    if (file == -EEXIST && !session->options.children)
+        return file; /* the first process has it, and it alone is wanted */
+    for (unsigned n = 0; file == -EEXIST && n < FILE_NAMES_TRIED; n++) {
+        numbered_name(plain, n, session->trace_path);
+        file = mr_open_new(session->trace_path);
+    }
+    return file >= 0 ? mr_move_file_high(file) : file;
+}
+
+static void complain_of_file(const char *path, int error)
+{
+    static const char reason[][32] = {"the file cannot be created", "the folder is missing",
+                                      "permission denied", "the disk is full"};
+    char text[MR_PATH_BYTES + 256];
+    const char *end = text + sizeof text;
+    if (!mr_is_terminal(2))
+        return;
+    char *at = append(text, end, "memrec: could not create trace \"");
+    at = append(at, end, path);
+    at = append(at, end, "\": ");
+    at = append(at, end,
+                reason[error == -ENOENT                       ? 1
+                       : error == -EACCES || error == -EROFS ? 2
+                       : error == -ENOSPC                     ? 3
+                                                              : 0]);
+    at = append(at, end, "\nhint: The program runs unrecorded. Set MEMREC_TRACE to a file that can be created.\n");
+    mr_write_all(2, text, (size_t)(at - text));
+}
+
+/* The rings */
+
+static void lay_out(struct mr_session *session, uint8_t *memory, uint32_t ring_count,
+                    uint64_t ring_bytes, uint64_t data_offset, uint64_t file_bytes)
+{
+    struct mr_shared *shared = (struct mr_shared *)memory;
+    session->shared = shared;
+    session->threads = (struct mr_thread_slot *)(memory + MR_SHARED_THREADS_OFFSET);
+    session->rings = (struct mr_ring *)(memory + MR_SHARED_RINGS_OFFSET);
+    session->ring_data = memory + data_offset;
+    session->ring_mask = ring_bytes / 8 - 1;
+    shared->version = MR_SHARED_VERSION;
+    shared->ring_count = ring_count;
+    shared->ring_bytes = ring_bytes;
+    shared->data_offset = data_offset;
+    shared->file_bytes = file_bytes;
+    shared->pid = (uint64_t)session->pid;
+    shared->start_ticks = session->start_ticks;
+    shared->mode = session->full ? MR_MODE_FULL : MR_MODE_SAMPLED;
+    memcpy(shared->trace_id, session->trace_id, sizeof shared->trace_id);
+    mr_store_relaxed(&shared->pending_sequence, UINT64_MAX);
+    mr_store_relaxed(&shared->committed_sequence, UINT64_MAX);
+    memcpy(shared->magic, MR_SHARED_MAGIC, sizeof shared->magic);
+}
+
+static void name_rings(struct mr_session *session)
+{
+    const char *end = session->ring_path + sizeof session->ring_path;
+    uint32_t part;
+    memcpy(&part, session->trace_id, sizeof part);
+    char *at = append(session->ring_path, end, "/dev/shm/memrec-");
+    at = append_number(at, end, (uint64_t)mr_user(), 10);
+    at = append(at, end, "-");
+    at = append_number(at, end, (uint64_t)session->pid, 10);
+    at = append(at, end, "-");
+    append_number(at, end, part, 16);
+}
+
+/* A file in shared memory, with room for its head taken; NULL when there is no such place. */
+static uint8_t *map_shared_file(struct mr_session *session, uint64_t bytes)
+{
+    if (bytes > mr_file_size_limit()) /* growing the file would raise SIGXFSZ */
+        return NULL;
+    name_rings(session);
+    int file = mr_open_shared(session->ring_path);
+    if (file < 0)
+        return NULL;
+    uint8_t *memory = NULL;
+    if (mr_truncate(file, bytes) == 0)
+        memory = mr_pages_map_file(file, bytes);
+    mr_close(file);
+    if (memory && mr_pages_populate(memory, sizeof(struct mr_shared)))
+        return memory;
+    mr_pages_unmap(memory, bytes);
+    mr_unlink(session->ring_path);
+    return NULL;
+}
+
+static bool map_rings(struct mr_session *session)
+{
+    uint32_t count = session->full ? FULL_RINGS : SAMPLED_RINGS;
+    uint64_t ring_bytes = session->full ? FULL_RING_BYTES : SAMPLED_RING_BYTES;
+    for (; count >= 4; count /= 4) { /* a limit on address space may ask for less */
+        uint64_t offset = (MR_SHARED_RINGS_OFFSET + count * MR_RING_BYTES + 4095) & ~UINT64_C(4095);
+        uint64_t bytes = offset + count * ring_bytes;
+        uint8_t *memory = map_shared_file(session, bytes);
+        if (!memory) {
+            session->ring_path[0] = '\0'; /* recording goes on, but a kill loses the last second */
+            memory = mr_pages_map(bytes);
+        }
+        if (memory) {
+            session->stack_cache = mr_pages_map(count * sizeof *session->stack_cache);
+            lay_out(session, memory, count, ring_bytes, offset, bytes);
+            return session->stack_cache != NULL;
+        }
+    }
+    return false;
+}
+
+static void unmap_rings(struct mr_session *session)
+{
+    if (!session->shared)
+        return;
+    mr_pages_unmap(session->stack_cache,
+                   session->shared->ring_count * sizeof *session->stack_cache);
+    mr_pages_unmap(session->shared, session->shared->file_bytes);
+    session->shared = NULL;
+}
+
+/* Start */
+
+static void name_allocator(struct mr_session *session)
+{
+    const char *end = session->allocator + sizeof session->allocator;
+    const char *path = mr_real_path();
+    session->libc_malloc = mr_real_is_libc();
+    if (session->libc_malloc)
+        append(append(session->allocator, end, "glibc "), end, gnu_get_libc_version());
+    else
+        append(session->allocator, end, path ? path : "unknown");
+}
+
+static void on_exit_of_process(void *unused)
+{
+    (void)unused;
+    mr_session_stop(MR_END_EXIT);
+}
+
+static void open_alive_page(void)
+{
+    if (!alive_page) {
+        alive_page = mr_pages_map(4096);
+        if (!alive_page || !mr_pages_wipe_on_fork(alive_page, 4096))
+            return;
+        mr_alive = alive_page;
+    }
+    *alive_page = 1;
+}
+
+static void begin(struct mr_session *session, unsigned reason)
+{
+    session->full = session->options.interval_bytes == 1;
+    session->pid = mr_pid();
+    session->start_reason = reason;
+    mr_random_bytes(session->trace_id, sizeof session->trace_id);
+    session->start_realtime_ns = mr_realtime_ns();
+    session->start_monotonic_ns = mr_monotonic_ns();
+    session->start_ticks = mr_ticks();
+    mr_store_relaxed(&session->next_id, 1);
+    mr_store_relaxed(&session->interval_code, 1);
+}
+
+bool mr_session_start(unsigned reason)
+{
+    struct mr_session *session = &mr_session;
+    static _Atomic int starting;
+    if (atomic_exchange(&starting, 1))
+        return false; /* another thread of a forked child is at it */
+    begin(session, reason);
+    bool started = false;
+    int file = open_trace(session);
+    if (file < 0) {
+        if (file != -EEXIST)
+            complain_of_file(session->trace_path, file);
+    } else {
+        started = map_rings(session) && mr_live_start();
+        mr_real_mark_bootstrap();
+        started = started && mr_drain_start(file);
+        mr_close(file);
+        if (!started) {
+            mr_unlink(session->trace_path);
+            if (session->ring_path[0])
+                mr_unlink(session->ring_path);
+        }
+    }
+    if (started) {
+        open_alive_page();
+        if (session->full)
+            mr_live_ask_always();
+    }
+    mr_store_release(&session->state, started ? MR_STATE_ON : MR_STATE_OFF);
+    mr_store_relaxed(&starting, 0);
+    return started;
+}
+
+/* A vfork child is a guest in its parent's memory: what it does is not the session's end. */
+static bool is_ours(const struct mr_session *session)
+{
+    return mr_state() == MR_STATE_ON && mr_pid() == session->pid;
+}
+
+void mr_session_flush(void)
+{
+    if (is_ours(&mr_session))
+        mr_drain_flush(MR_DRAIN_GO_ON);
+}
+
+void mr_session_prepare_exec(void)
+{
+    if (!is_ours(&mr_session))
+        return;
+    mr_drain_flush(MR_END_EXEC);
+    if (mr_session.ring_path[0])
+        mr_unlink(mr_session.ring_path);
+}
+
+void mr_session_stop(unsigned reason)
+{
+    struct mr_session *session = &mr_session;
+    int on = MR_STATE_ON;
+    if (!is_ours(session))
+        return;
+    if (session->libc_malloc) { /* the allocator's last word */
+        mr_store_relaxed(&session->allocator_wanted, 1);
+        mr_gauges_read_allocator();
+    }
+    if (!atomic_compare_exchange_strong(&session->state, &on, MR_STATE_OFF))
+        return;
+    if (mr_drain_stop(reason) && session->ring_path[0])
+        mr_unlink(session->ring_path);
+}
+
+/* Fork */
+
+void mr_session_forked(void)
+{
+    struct mr_session *session = &mr_session;
+    int state = mr_state();
+    if (alive_page)
+        *alive_page = 1;
+    if (state != MR_STATE_ON && state != MR_STATE_FORKED)
+        return;
+    if (state == MR_STATE_ON) {
+        memcpy(session->parent_trace_id, session->trace_id, sizeof session->trace_id);
+        session->has_parent = true;
+        unmap_rings(session);
+        mr_drain_forget();
+        mr_live_clear();
+    }
+    session->ring_path[0] = '\0';
+    mr_store_relaxed(&session->thread_count, 0);
+    mr_store_relaxed(&session->thread_slots, 0);
+    mr_store_relaxed(&session->rings_used, 0);
+    mr_store_relaxed(&session->untracked, 0);
+    mr_store_relaxed(&session->interval_code, 1);
+    mr_store_relaxed(&session->allocator_wanted, 0);
+    mr_store_relaxed(&session->truncated_stacks, 0);
+    memset(&mr_map_counters, 0, sizeof mr_map_counters);
+    memset(&mr_forked, 0, sizeof mr_forked);
+    mr_self = &mr_forked;
+    mr_random_seed(mr_forked.random, mr_ticks() ^ (uint64_t)mr_pid() << 32);
+    mr_store_release(&session->state,
+                     session->options.children ? MR_STATE_FORKED : MR_STATE_OFF);
+    mr_thread_draw(&mr_forked, 0);
+}
+
+/* The first moment of the process, before its own constructors where the loader lets us. */
+__attribute__((constructor(101))) static void start_with_process(void)
+{
+    struct mr_session *session = &mr_session;
+    int kept_errno = errno;
+    mr_real_find();
+    mr_unwinder_start();
+    mr_store_release(&session->state, MR_STATE_OFF);
+    if (!getauxval(AT_SECURE) && mr_options_read(&session->options)) {
+        name_allocator(session);
+        /* Registered before main's own handlers and tied to no object, it runs after all of them and
+         * after every destructor: what they free is still recorded. */
+        __cxa_atexit(on_exit_of_process, NULL, NULL);
+        pthread_atfork(NULL, NULL, mr_session_forked);
+        mr_session_start(MR_START_PROCESS);
+    }
+    errno = kept_errno;
+}

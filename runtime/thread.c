@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "thread.h"
+
+#include "atomics.h"
+#include "os.h"
+#include "pages.h"
+#include "sampler.h"
+
+#include <string.h>
+
+struct mr_thread_slot mr_nobody;
+struct mr_thread_slot mr_forked;
+__thread struct mr_thread_slot *mr_self = &mr_nobody;
+
+static struct mr_thread_slot *take_slot(void)
+{
+    struct mr_session *session = &mr_session;
+    uint32_t fresh = mr_load_relaxed(&session->thread_slots);
+    if (fresh >= MR_THREAD_SLOTS / 2) { /* many were used: look for one that was given back */
+        for (uint32_t i = 0; i < fresh && i < MR_THREAD_SLOTS; i++) {
+            uint32_t unused = MR_THREAD_UNUSED;
+            if (mr_load_relaxed(&session->threads[i].state) == MR_THREAD_UNUSED &&
+                atomic_compare_exchange_strong(&session->threads[i].state, &unused,
+                                               MR_THREAD_LIVE))
+                return &session->threads[i];
+        }
+    }
+    fresh = mr_fetch_add_relaxed(&session->thread_slots, 1);
+    if (fresh >= MR_THREAD_SLOTS) {
+        mr_store_relaxed(&session->thread_slots, MR_THREAD_SLOTS);
+        return NULL;
+    }
+    struct mr_thread_slot *slot = &session->threads[fresh];
+    if (session->ring_path[0] && !mr_pages_populate(slot, sizeof *slot))
+        return NULL;
+    return slot;
+}
+
+struct mr_thread_slot *mr_thread_register(void)
+{
+    struct mr_session *session = &mr_session;
+    struct mr_thread_slot *slot = take_slot();
+    if (!slot) {
+        mr_fetch_add_relaxed(&session->untracked, 1);
+        return NULL;
+    }
+    slot->id = mr_fetch_add_relaxed(&session->thread_count, 1) + 1;
+    slot->tid = (uint32_t)mr_tid();
+    slot->start_ticks = mr_ticks();
+    slot->ring = UINT32_MAX;
+    slot->flags = 0;
+    slot->busy = 0;
+    mr_thread_name(slot->name);
+    mr_random_seed(slot->random, slot->start_ticks ^ (uint64_t)slot->tid << 32 ^ slot->id ^
+                                     (uint64_t)session->trace_id[0] << 56);
+    mr_store_relaxed(&slot->alloc_calls, 0);
+    mr_store_relaxed(&slot->free_calls, 0);
+    mr_thread_draw(slot, 0);
+    mr_store_release(&slot->state, MR_THREAD_LIVE); /* the drain thread may read it from here on */
+    mr_self = slot;
+    return slot;
+}
+
+struct mr_ring *mr_thread_ring(struct mr_thread_slot *self, uint64_t **data)
+{
+    struct mr_session *session = &mr_session;
+    uint32_t index = self->ring;
+    if (__builtin_expect(index == UINT32_MAX, 0)) {
+        for (index = 0; index < session->shared->ring_count; index++) {
+            struct mr_ring *ring = &session->rings[index];
+            uint32_t nobody = 0;
+            /* The descriptors lie side by side: the first of a page takes the page's memory. */
+            if (session->ring_path[0] && index % (4096 / MR_RING_BYTES) == 0 &&
+                !mr_pages_populate(ring, sizeof *ring))
+                return NULL;
+            if (mr_load_relaxed(&ring->owner) == 0 &&
+                atomic_compare_exchange_strong(&ring->owner, &nobody, self->id))
+                break;
+        }
+        if (index == session->shared->ring_count)
+            return NULL;
+        if (session->ring_path[0] &&
+            !mr_pages_populate(session->ring_data + index * session->shared->ring_bytes,
+                               session->shared->ring_bytes)) {
+            mr_store_release(&session->rings[index].owner, 0);
+            return NULL;
+        }
+        session->rings[index].owner_tid = self->tid;
+        self->ring = index;
+        uint32_t used = mr_load_relaxed(&session->rings_used);
+        while (used <= index && !atomic_compare_exchange_weak(&session->rings_used, &used, index + 1)) {
+        }
+    }
+    *data = (uint64_t *)(session->ring_data + index * session->shared->ring_bytes);
+    return &session->rings[index];
+}
+
+void mr_thread_draw(struct mr_thread_slot *self, uint64_t total_bytes)
+{
+    struct mr_session *session = &mr_session;
+    uint64_t countdown = 0; /* full mode: every allocation takes the slow path */
+    if (!session->full) {
+        self->interval_code = mr_load_relaxed(&session->interval_code);
+        countdown = mr_sampler_draw(self->random,
+                                    session->options.interval_bytes << (self->interval_code - 1));
+    }
+    uint32_t version = mr_load_relaxed(&self->version);
+    mr_store_relaxed(&self->version, version + 1);
+    atomic_thread_fence(memory_order_release); /* T1: the odd version is seen before the change */
+    mr_store_relaxed(&self->bytes_base, total_bytes + countdown);
+    mr_store_relaxed(&self->countdown, countdown);
+    mr_store_release(&self->version, version + 2); /* T2: the change is seen before the even one */
+}
+
+bool mr_thread_bytes(struct mr_thread_slot *slot, uint64_t *out)
+{
+    for (int attempt = 0; attempt < 100; attempt++) {
+        uint32_t before = mr_load_acquire(&slot->version); /* pairs with T2 */
+        uint64_t base = mr_load_relaxed(&slot->bytes_base);
+        uint64_t countdown = mr_load_relaxed(&slot->countdown);
+        atomic_thread_fence(memory_order_acquire); /* pairs with T1 */
+        if (before % 2 == 0 && before == mr_load_relaxed(&slot->version)) {
+            *out = base - countdown;
+            return true;
+        }
+    }
+    return false;
+}
+
+void mr_threads_reap(void (*ended)(void *context, struct mr_thread_slot *slot), void *context)
+{
+    struct mr_session *session = &mr_session;
+    uint32_t used = mr_load_relaxed(&session->thread_slots);
+    for (uint32_t i = 0; i < used && i < MR_THREAD_SLOTS; i++) {
+        struct mr_thread_slot *slot = &session->threads[i];
+        if (mr_load_acquire(&slot->state) != MR_THREAD_LIVE || slot->id == 0 ||
+            !mr_thread_is_gone(session->pid, (int)slot->tid))
+            continue;
+        if (slot->ring != UINT32_MAX) {
+            struct mr_ring *ring = &session->rings[slot->ring];
+            if (mr_load_acquire(&ring->head) != mr_load_relaxed(&ring->tail))
+                continue; /* its last events are read first; next time */
+            mr_store_release(&ring->owner, 0);
+        }
+        ended(context, slot);
+        slot->id = 0;
+        mr_store_release(&slot->state, MR_THREAD_UNUSED);
+    }
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* thread.h -- what each thread owns: its countdown, counters and ring; its birth, death and fork.
+ *
+ * mr_self points at the slot of the calling thread, in shared memory. A thread that has none yet
+ * points at mr_nobody, whose countdown is 0 and never stored: so its first allocation takes the
+ * slow path, and while nothing is recorded every allocation does, and forwards.
+ *
+ * The guard is `busy` in the slot: set while the thread is inside the recorder. An allocation in
+ * a signal handler that interrupts it is counted and not recorded; a free is never lost.          */
+#ifndef MEMREC_THREAD_H
+#define MEMREC_THREAD_H
+
+#include "session.h"
+
+#include <stddef.h>
+
+extern __thread struct mr_thread_slot *mr_self MR_HIDDEN __attribute__((tls_model("initial-exec")));
+extern struct mr_thread_slot mr_nobody MR_HIDDEN;
+
+/* Of the one thread of a forked child, until the child is worth a session: private memory. */
+extern struct mr_thread_slot mr_forked MR_HIDDEN;
+
+/* Gives the calling thread a slot, a countdown and a name. NULL: there is none left, or recording
+ * is off. Enters the kernel a few times, once per thread. */
+struct mr_thread_slot *mr_thread_register(void);
+
+/* The ring of a thread, taken at its first event; NULL when all are taken or memory is short. */
+struct mr_ring *mr_thread_ring(struct mr_thread_slot *self, uint64_t **data);
+
+/* A new distance to the next sample, under the interval now in force. `total` bytes were allocated
+ * before it. */
+void mr_thread_draw(struct mr_thread_slot *self, uint64_t total_bytes);
+
+/* Bytes the thread has allocated. From any thread: false when the owner kept changing them. */
+bool mr_thread_bytes(struct mr_thread_slot *slot, uint64_t *out);
+
+/* Gives the slots and rings of ended threads back, after their events were read. Drain thread
+ * only. Calls `ended` with each slot before it is reused. */
+void mr_threads_reap(void (*ended)(void *context, struct mr_thread_slot *slot), void *context);
+
+#endif
