@@ -84,6 +84,11 @@ void db_close(struct db *db)
     free(db);
 }
 
+sqlite3 *db_connection(struct db *db)
+{
+    return db->handle;
+}
+
 status db_run(struct db *db, const char *sql)
 {
     if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) != SQLITE_OK) {

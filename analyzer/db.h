@@ -20,10 +20,12 @@ enum db_mode {
 STATUS_MUST_USE status db_open(const char *path, enum db_mode mode, struct db **out);
 void db_close(struct db *db); /* finalizes what is left; NULL: nothing */
 
+/* What query.c prepares its statements on; the database keeps owning it. */
+struct sqlite3 *db_connection(struct db *db);
+
 /* Runs statements separated by semicolons; rows are ignored. */
 STATUS_MUST_USE status db_run(struct db *db, const char *sql);
-STATUS_MUST_USE status db_run_formatted(struct db *db, const char *format, ...) /* of sqlite3_mprintf */
-    __attribute__((format(printf, 2, 3)));
+STATUS_MUST_USE status db_run_formatted(struct db *db, const char *format, ...); /* as sqlite3_mprintf */
 
 /* The statement belongs to the database and lives until db_close. */
 STATUS_MUST_USE status db_prepare(struct db *db, const char *sql, struct statement **out);

@@ -13,7 +13,7 @@
 --   bytes_low   BYTES
 --   bytes_high  BYTES
 --   share       RATIO  bytes over rss_bytes
---   note        TEXT   what it is
+--   note        NOTE   what it is
 --   rss_bytes   TOTAL  resident set at the moment
 -- Table:    moment component bytes share note
 -- Bar:      bytes
@@ -39,7 +39,8 @@ moment (number, moment, time_ns) AS (
 kinds AS (
     SELECT p.*, m.number,
            ROW_NUMBER() OVER (PARTITION BY m.number ORDER BY ABS(p.time_ns - m.time_ns), p.time_ns) AS place
-      FROM reading p
+      FROM process_tick p
+      JOIN chosen c ON c.id = p.run_id
      CROSS JOIN moment m
      WHERE p.anon_rss_bytes IS NOT NULL
 ),
@@ -84,13 +85,12 @@ measured AS (
 -- what the heap takes in address space; more than is resident means pages never written
 footed AS (
     SELECT m.*,
-           COALESCE(used, usable, 0) + COALESCE(free, 0) AS footprint,
-           anonymous - COALESCE(recorder, 0) AS anonymous_own
+           COALESCE(used, usable, 0) + COALESCE(free, 0) AS footprint
       FROM measured m
 ),
 split AS (
     SELECT f.*,
-           CASE WHEN anonymous_own < footprint THEN anonymous_own - footprint ELSE 0 END AS untouched
+           CASE WHEN anonymous < footprint THEN anonymous - footprint ELSE 0 END AS untouched
       FROM footed f
 ),
 component (place, component, note) AS (
@@ -101,7 +101,7 @@ component (place, component, note) AS (
            (5, 'never touched', 'allocated, but no page behind it yet'),
            (6, 'files', 'code, data and mapped files'),
            (7, 'main stack', 'of the first thread'),
-           (8, 'shared memory', 'shared with other processes'),
+           (8, 'shared memory', 'shared mappings without a file'),
            (9, 'recorder', 'what recording itself holds'),
            (10, 'unexplained', 'mappings that are no heap''s: thread stacks, direct mmap')
 ),
@@ -117,8 +117,8 @@ valued AS (
                WHEN 7 THEN main_stack
                WHEN 8 THEN shared
                WHEN 9 THEN recorder
-               ELSE anonymous_own - footprint - untouched
-                   + rss - anonymous - COALESCE(files, 0) - COALESCE(main_stack, 0) - COALESCE(shared, 0)
+               ELSE rss - footprint - untouched - COALESCE(files, 0) - COALESCE(main_stack, 0)
+                   - COALESCE(shared, 0) - COALESCE(recorder, 0)
            END AS bytes,
            CASE c.place
                WHEN 1 THEN live - live_low

@@ -12,7 +12,7 @@
 --   value_high  MIXED
 --   unit        UNIT   bytes, bytes_per_hour, bytes_per_second, count, ns, ppm (parts of a million)
 --   at_ns       NS     when it was so, since the start of the run
---   note        TEXT   what else to know
+--   note        NOTE   what else to know
 -- Table:    topic what value at_ns note
 -- Caveat:   live bytes are what the program asked for; the resident set also holds the rest, see rss.
 WITH chosen AS (
@@ -75,13 +75,16 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
      WHERE s.place <= 3
      UNION ALL
     SELECT 104, 'leaks', 'sites judged', v.judged, v.judged, v.judged, 'count', NULL,
-           CAST(v.leaks AS TEXT) || ' leak, ' || CAST(v.growing AS TEXT) || ' growing, '
-               || CAST(v.undecided AS TEXT) || ' undecided, ' || CAST(v.caches AS TEXT) || ' cache, '
-               || CAST(v.startup AS TEXT) || ' startup, ' || CAST(v.steady AS TEXT) || ' steady'
+           SUBSTR(CASE WHEN v.leaks > 0 THEN ', ' || CAST(v.leaks AS TEXT) || ' leak' ELSE '' END
+               || CASE WHEN v.growing > 0 THEN ', ' || CAST(v.growing AS TEXT) || ' growing' ELSE '' END
+               || CASE WHEN v.undecided > 0 THEN ', ' || CAST(v.undecided AS TEXT) || ' undecided' ELSE '' END
+               || CASE WHEN v.caches > 0 THEN ', ' || CAST(v.caches AS TEXT) || ' cache' ELSE '' END
+               || CASE WHEN v.startup > 0 THEN ', ' || CAST(v.startup AS TEXT) || ' startup' ELSE '' END
+               || CASE WHEN v.steady > 0 THEN ', ' || CAST(v.steady AS TEXT) || ' steady' ELSE '' END, 3)
       FROM verdict v
      UNION ALL
     SELECT 200, 'heap', 'allocated', c.alloc_bytes, c.alloc_bytes, c.alloc_bytes, 'bytes', NULL,
-           'exact, everything ever requested'
+           'exact'
       FROM chosen c
      UNION ALL
     SELECT 201, 'heap', 'allocations', c.alloc_calls, c.alloc_calls, c.alloc_calls, 'count', NULL,
@@ -111,22 +114,22 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
       FROM chosen c
       LEFT JOIN run_stat_interval s ON s.run_id = c.id AND s.measure = 'live'
      UNION ALL
-    SELECT 205, 'heap', 'free in allocator', a.free_bytes, a.free_bytes, a.free_bytes, 'bytes', a.time_ns,
-           'freed, but not given back to the system'
+    SELECT 205, 'heap', 'allocator free', a.free_bytes, a.free_bytes, a.free_bytes, 'bytes', a.time_ns,
+           'kept by malloc'
       FROM allocator a
      WHERE a.last_place = 1
        AND a.free_bytes IS NOT NULL
      UNION ALL
-    SELECT 300, 'process', 'resident at first', r.rss_bytes, r.rss_bytes, r.rss_bytes, 'bytes', r.time_ns, NULL
+    SELECT 300, 'process', 'resident first', r.rss_bytes, r.rss_bytes, r.rss_bytes, 'bytes', r.time_ns, NULL
       FROM reading r
      WHERE r.first_place = 1
      UNION ALL
     SELECT 301, 'process', 'resident peak', r.rss_bytes, r.rss_bytes, r.rss_bytes, 'bytes', r.time_ns,
-           'report rss says what it consists of'
+           'see report rss'
       FROM reading r
      WHERE r.peak_place = 1
      UNION ALL
-    SELECT 302, 'process', 'resident at last', r.rss_bytes, r.rss_bytes, r.rss_bytes, 'bytes', r.time_ns, NULL
+    SELECT 302, 'process', 'resident last', r.rss_bytes, r.rss_bytes, r.rss_bytes, 'bytes', r.time_ns, NULL
       FROM reading r
      WHERE r.last_place = 1
      UNION ALL
@@ -135,21 +138,21 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
      WHERE r.last_place = 1
        AND r.swap_bytes > 0
      UNION ALL
-    SELECT 304, 'process', 'limit of its group', r.cgroup_limit_bytes, r.cgroup_limit_bytes, r.cgroup_limit_bytes,
-           'bytes', r.time_ns, 'memory.max of its cgroup'
+    SELECT 304, 'process', 'cgroup limit', r.cgroup_limit_bytes, r.cgroup_limit_bytes, r.cgroup_limit_bytes,
+           'bytes', r.time_ns, NULL
       FROM reading r
      WHERE r.last_place = 1
        AND r.cgroup_limit_bytes IS NOT NULL
      UNION ALL
-    SELECT 400, 'recorder', 'its CPU time', q.share, q.share, q.share, 'ppm', NULL,
-           'of one processor, beside the program'
+    SELECT 400, 'recorder', 'CPU time', q.share, q.share, q.share, 'ppm', NULL,
+           'of one processor'
       FROM (SELECT CAST(ROUND(t.cpu_ns * 1000000.0 / NULLIF(c.duration_ns, 0)) AS BIGINT) AS share
               FROM recorder t
              CROSS JOIN chosen c
              WHERE t.last_place = 1
                AND t.cpu_ns IS NOT NULL) q
      UNION ALL
-    SELECT 401, 'recorder', 'its memory', t.memory_bytes, t.memory_bytes, t.memory_bytes, 'bytes', t.time_ns, NULL
+    SELECT 401, 'recorder', 'memory', t.memory_bytes, t.memory_bytes, t.memory_bytes, 'bytes', t.time_ns, NULL
       FROM recorder t
      WHERE t.last_place = 1
        AND t.memory_bytes IS NOT NULL
@@ -162,19 +165,19 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
            COALESCE(t.dropped_samples, 0) + COALESCE(t.dropped_frees, 0),
            COALESCE(t.dropped_samples, 0) + COALESCE(t.dropped_frees, 0),
            COALESCE(t.dropped_samples, 0) + COALESCE(t.dropped_frees, 0),
-           'count', NULL, 'found no room while recording'
+           'count', NULL, NULL
       FROM recorder t
      WHERE t.last_place = 1
        AND (t.dropped_samples IS NOT NULL OR t.dropped_frees IS NOT NULL)
      UNION ALL
-    SELECT 404, 'recorder', 'gaps in the trace', m.gaps, m.gaps, m.gaps, 'count', NULL,
+    SELECT 404, 'recorder', 'gaps', m.gaps, m.gaps, m.gaps, 'count', NULL,
            CASE
                WHEN c.complete = 1 THEN 'complete'
                WHEN c.end_reason IS NULL THEN 'no orderly end: killed, or cut off'
                ELSE 'incomplete'
            END
                || CASE
-                      WHEN m.kinds > 0 THEN '; report losses lists ' || CAST(m.kinds AS TEXT) || ' more'
+                      WHEN m.kinds > 0 THEN '; see report losses'
                       ELSE ''
                   END
       FROM chosen c

@@ -15,7 +15,7 @@
 --   sampled_bytes         BYTES  the same alloc_bytes, estimated from the samples
 --   sampled_bytes_low     BYTES
 --   sampled_bytes_high    BYTES
---   live_bytes            BYTES  of what it allocated, alive at the end of the run
+--   live_bytes            BYTES  of what it allocated, alive at the end; empty: never sampled
 --   live_bytes_low        BYTES
 --   live_bytes_high       BYTES
 --   samples               COUNT  sampled allocations behind the estimates
@@ -41,9 +41,9 @@ SELECT c.number AS thread,
        CAST(ROUND(a.bytes) AS BIGINT) AS sampled_bytes,
        CAST(ROUND(a.bytes_low) AS BIGINT) AS sampled_bytes_low,
        CAST(ROUND(a.bytes_high) AS BIGINT) AS sampled_bytes_high,
-       CAST(ROUND(l.bytes) AS BIGINT) AS live_bytes,
-       CAST(ROUND(l.bytes_low) AS BIGINT) AS live_bytes_low,
-       CAST(ROUND(l.bytes_high) AS BIGINT) AS live_bytes_high,
+       CAST(ROUND(CASE WHEN a.bytes IS NOT NULL THEN COALESCE(l.bytes, 0) END) AS BIGINT) AS live_bytes,
+       CAST(ROUND(CASE WHEN a.bytes IS NOT NULL THEN COALESCE(l.bytes_low, 0) END) AS BIGINT) AS live_bytes_low,
+       CAST(ROUND(CASE WHEN a.bytes IS NOT NULL THEN COALESCE(l.bytes_high, 0) END) AS BIGINT) AS live_bytes_high,
        a.samples,
        c.first_ns,
        c.ended_ns,

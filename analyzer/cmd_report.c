@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_report.c -- `memanalyze report`: a shipped or own question, asked of a database. */
+#include "catalog.h"
+#include "command.h"
+#include "db.h"
+#include "diag.h"
+#include "query.h"
+#include "render.h"
+#include "source.h"
+#include "units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { VALUES_MAX = 16, SPARK_STEPS = 32 };
+
+enum { OPTION_FORMAT, OPTION_LIST, OPTION_EXPLAIN, OPTION_SQL, OPTION_PARAMETERS };
+
+static const struct command_option options[] = {
+    [OPTION_FORMAT] = {"format", 'f', "FORMAT", "table, csv, json, markdown or plain (default: table)"},
+    [OPTION_LIST] = {"list", 'l', NULL, "list the reports there are"},
+    [OPTION_EXPLAIN] = {"explain", 'e', NULL, "say what each column of the report means"},
+    [OPTION_SQL] = {"sql", 0, NULL, "print the report's statement"},
+    [OPTION_PARAMETERS] = {"run", 'r', "ID", "the run to report on (default: the first)"},
+    {"limit", 'n', "COUNT", "rows to show, or all (default: 20)"},
+    {"by", 0, "WHAT", "function or stack: what makes a row"},
+    {"order", 0, "WHAT", "bytes or calls: what comes first"},
+    {"verdict", 0, "VERDICT", "only this verdict"},
+    {"measure", 0, "WHAT", "live, allocated, peak, temporary or waste"},
+    {"moment", 0, "WHICH", "peak or end"},
+    {"steps", 0, "COUNT", "rows to make of the time"},
+    {"value", 0, "WHAT", "bytes or blocks"},
+    {"set", 's', "NAME=VALUE", "any parameter of a report, also of your own"},
+    {0},
+};
+
+struct request {
+    const struct command *command;
+    const char *names[2]; /* operands: report and file, in either order when there is one */
+    size_t name_count;
+    enum render_format format;
+    bool format_given, list, explain, sql;
+    struct {
+        const char *name, *value;
+    } values[VALUES_MAX];
+    size_t value_count;
+    char set_names[VALUES_MAX][32];
+};
+
+/* ---- arguments ----------------------------------------------------------------------------- */
+
+static bool take_value(struct request *request, const char *name, const char *value)
+{
+    if (request->value_count == VALUES_MAX) {
+        command_usage_error(request->command, "too many parameters");
+        return false;
+    }
+    request->values[request->value_count].name = name;
+    request->values[request->value_count++].value = value;
+    return true;
+}
+
+static bool take_set(struct request *request, const char *pair)
+{
+    size_t length = strcspn(pair, "=");
+    char *name = request->set_names[request->value_count % VALUES_MAX];
+
+    if (!pair[length] || length == 0 || length >= sizeof request->set_names[0]) {
+        command_usage_error(request->command, "--set takes NAME=VALUE, not \"%s\"", pair);
+        return false;
+    }
+    memcpy(name, pair, length);
+    name[length] = '\0';
+    return take_value(request, name, pair + length + 1);
+}
+
+static bool take_argument(struct request *request, int argument, const char *value)
+{
+    switch (argument) {
+    case ARGUMENT_BAD:
+        return false;
+    case ARGUMENT_OPERAND:
+        if (request->name_count == 2) {
+            command_usage_error(request->command, "report takes one report and one file, not \"%s\" too",
+                                value);
+            return false;
+        }
+        request->names[request->name_count++] = value;
+        return true;
+    case OPTION_FORMAT:
+        request->format_given = true;
+        if (!render_format_of_name(value, &request->format)) {
+            command_usage_error(request->command,
+                                "there is no format \"%s\"; there are table, csv, json, markdown, plain",
+                                value);
+            return false;
+        }
+        return true;
+    case OPTION_LIST:
+        return request->list = true;
+    case OPTION_EXPLAIN:
+        return request->explain = true;
+    case OPTION_SQL:
+        return request->sql = true;
+    default:
+        if (strcmp(options[argument].name, "set") == 0) {
+            return take_set(request, value);
+        }
+        return take_value(request, options[argument].name, value);
+    }
+}
+
+/* ---- what needs no database ---------------------------------------------------------------- */
+
+static void print_list(const struct catalog *catalog)
+{
+    struct render_options out = render_options_for(stdout, RENDER_TABLE);
+
+    for (size_t i = 0; i < catalog->count; i++) {
+        const struct catalog_report *report = &catalog->reports[i];
+
+        render_style(&out, STYLE_BOLD);
+        printf("%-10s", report->name);
+        render_style(&out, STYLE_NONE);
+        printf(" %s%s\n", report->sentence, report->origin ? " (yours)" : "");
+    }
+}
+
+static void print_explanation(const struct catalog_report *report)
+{
+    struct render_options out = render_options_for(stdout, RENDER_TABLE);
+    int name_width = 0, parameter_width = 0;
+
+    render_style(&out, STYLE_BOLD);
+    printf("%s", report->name);
+    render_style(&out, STYLE_NONE);
+    printf(": %s\n", report->sentence);
+    for (size_t i = 0; i < report->parameter_count; i++) {
+        int width = (int)strlen(report->parameters[i].name);
+        parameter_width = width > parameter_width ? width : parameter_width;
+    }
+    for (size_t i = 0; i < report->column_count; i++) {
+        int width = (int)strlen(report->columns[i].name);
+        name_width = *report->columns[i].meaning && width > name_width ? width : name_width;
+    }
+    for (size_t i = 0; i < report->parameter_count; i++) {
+        const struct catalog_parameter *at = &report->parameters[i];
+        printf("%s  --%-*s  %s\n", i == 0 ? "\nParameters\n" : "", parameter_width, at->name, at->meaning);
+    }
+    for (size_t i = 0; i < report->column_count; i++) {
+        const struct catalog_column *at = &report->columns[i];
+
+        if (*at->meaning) { /* _low and _high explain themselves */
+            printf("%s  %-*s  %-5s  %s\n", i == 0 ? "\nColumns\n" : "", name_width, at->name,
+                   catalog_type_name(at->type), at->meaning);
+        }
+    }
+    printf("\nx_low and x_high are the 95 %% interval of x, which is an estimate from samples.\n");
+    if (report->caveat) {
+        printf("Caveat: %s\n", report->caveat);
+    }
+}
+
+static int unknown_report(const struct catalog *catalog, const char *name)
+{
+    const char *names[256];
+    char list[1024] = "";
+    size_t count = 0;
+
+    for (; count < catalog->count && count < 256; count++) {
+        size_t used = strlen(list);
+
+        names[count] = catalog->reports[count].name;
+        snprintf(list + used, sizeof list - used, "%s%s", count ? ", " : "", names[count]);
+    }
+    diag_error("there is no report \"%s\"", name);
+    diag_detail("The reports are %s.", list);
+    const char *nearest = command_nearest(name, names, count);
+    if (nearest) {
+        diag_hint("Did you mean \"%s\"?", nearest);
+    } else {
+        diag_hint("memanalyze report --list says what they answer; a file of your own goes to "
+                  "~/.config/memanalyze/queries/%s.sql.", name);
+    }
+    return EXIT_USAGE;
+}
+
+/* ---- parameters ---------------------------------------------------------------------------- */
+
+static bool parse_number(const char *text, int64_t *out)
+{
+    char *end;
+
+    if (strcmp(text, "all") == 0) {
+        *out = INT64_MAX;
+        return true;
+    }
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    return end != text && !*end && errno == 0 && *out >= 0;
+}
+
+/* The parameters of the report that were given; $n as SQLite and PostgreSQL name them. */
+static bool bind_values(const struct request *request, const struct catalog_report *report,
+                        struct query_parameter *out, size_t *out_count)
+{
+    static const char *const numbers[] = {"$0", "$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9"};
+
+    *out_count = 0;
+    for (size_t i = 0; i < request->value_count; i++) {
+        const char *name = request->values[i].name, *value = request->values[i].value;
+        const struct catalog_parameter *found = NULL;
+        char list[256] = "";
+
+        for (size_t j = 0; j < report->parameter_count; j++) {
+            const struct catalog_parameter *at = &report->parameters[j];
+            size_t used = strlen(list);
+
+            found = strcmp(at->name, name) == 0 ? at : found;
+            snprintf(list + used, sizeof list - used, "%s--%s", j ? ", " : "", at->name);
+        }
+        if (!found) {
+            diag_error("report \"%s\" has no parameter --%s", report->name, name);
+            diag_hint("It has %s.", *list ? list : "none");
+            return false;
+        }
+        struct query_parameter *parameter = &out[(*out_count)++];
+        parameter->name = numbers[found->number];
+        parameter->value = (struct cell){.kind = CELL_TEXT, .text = value, .text_bytes = strlen(value)};
+        if (found->type != TYPE_TEXT) {
+            parameter->value.kind = CELL_INTEGER;
+            if (!parse_number(value, &parameter->value.integer)) {
+                diag_error("--%s takes a number, not \"%s\"", name, value);
+                diag_hint("%s: %s", name, found->meaning);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* ---- above the rows ------------------------------------------------------------------------ */
+
+static int64_t run_wanted(const struct query_parameter *values, size_t value_count)
+{
+    for (size_t i = 0; i < value_count; i++) {
+        if (strcmp(values[i].name, "$1") == 0 && values[i].value.kind == CELL_INTEGER) {
+            return values[i].value.integer;
+        }
+    }
+    return 0;
+}
+
+static void append_unit(char *line, size_t line_bytes, const char *before, enum catalog_type type,
+                        const struct cell *value, bool ascii)
+{
+    char text[UNITS_BYTES];
+
+    units_value(text, type, (double)value->integer, ascii);
+    strncat(line, before, line_bytes - strlen(line) - 1);
+    strncat(line, text, line_bytes - strlen(line) - 1);
+}
+
+/* One line, or two where they do not fit; a command line may be of any length. */
+static void put_run(const struct render_options *out, const char *name, const char *command,
+                    const char *facts)
+{
+    size_t name_width = units_width(name, strlen(name)), facts_width = strlen(facts);
+    size_t command_width = units_width(command, strlen(command));
+    size_t room = out->width > name_width + 10 ? out->width - name_width - 3 : 10;
+    bool one_line = name_width + 2 + command_width + 2 + facts_width + 18 <= out->width;
+    size_t take = units_prefix(command, room);
+
+    render_style(out, STYLE_BOLD);
+    fputs(name, out->out);
+    render_style(out, STYLE_NONE);
+    fprintf(out->out, ": %.*s%s%s%s", (int)take, command,
+            !command[take] ? "" : out->ascii ? "..." : "…", one_line ? ", " : "\n", facts);
+}
+
+/* "server.db: ./server --port 80, pid 4242, 10.0 s, sampled every 64.0 KiB, 3 events lost" */
+static status print_run(struct db *db, const struct render_options *out, const char *path, int64_t run)
+{
+    static const char sql[] =
+        "SELECT COALESCE(command_line, executable, '?'), pid, duration_ns, interval_bytes, complete,"
+        "       end_reason,"
+        "       (SELECT COALESCE(dropped_samples, 0) + COALESCE(dropped_frees, 0) FROM recorder_tick t"
+        "         WHERE t.run_id = r.id ORDER BY time_ns DESC LIMIT 1),"
+        "       (SELECT COUNT(*) FROM run), id"
+        "  FROM run r"
+        " WHERE id = COALESCE(NULLIF($1, 0), (SELECT MIN(id) FROM run))";
+    struct query_parameter parameter = {"$1", {.kind = CELL_INTEGER, .integer = run}};
+    struct cell cells[9];
+    struct query *query = NULL;
+    char line[1024] = "";
+
+    TRY(query_open(db, "the facts of the run", sql, &parameter, 1, &query));
+    status step = query_step(query, cells);
+    if (step.code == STATUS_END) {
+        query_close(query);
+        diag_error("there is no run %" PRId64 " in \"%s\"", run, path);
+        diag_hint("memanalyze query \"%s\" 'SELECT id, command_line FROM run' lists them.", path);
+        return FAIL;
+    }
+    if (step.code == STATUS_OK) {
+        const char *slash = strrchr(path, '/');
+        const char *file = slash ? slash + 1 : path;
+        char *name = units_escape(file, strlen(file), out->ascii);
+        char *command = units_escape(cells[0].text, cells[0].text_bytes, out->ascii);
+
+        if (cells[1].kind == CELL_INTEGER) {
+            snprintf(line, sizeof line, "pid %" PRId64 ", ", cells[1].integer);
+        }
+        append_unit(line, sizeof line, "", TYPE_NS, &cells[2], out->ascii);
+        if (cells[3].kind == CELL_INTEGER) {
+            append_unit(line, sizeof line, ", sampled every ", TYPE_BYTES, &cells[3], out->ascii);
+        } else {
+            strcat(line, ", every allocation");
+        }
+        if (cells[6].kind == CELL_INTEGER) {
+            append_unit(line, sizeof line, ", ", TYPE_COUNT, &cells[6], out->ascii);
+            strcat(line, " events lost");
+        }
+        if (cells[7].integer > 1) {
+            append_unit(line, sizeof line, ", run ", TYPE_ID, &cells[8], out->ascii);
+            append_unit(line, sizeof line, " of ", TYPE_ID, &cells[7], out->ascii);
+        }
+        put_run(out, name ? name : "", command ? command : "", line);
+        if (cells[4].integer == 0) {
+            render_style(out, STYLE_YELLOW);
+            fputs(cells[5].kind == CELL_NULL ? ", no orderly end" : ", incomplete", out->out);
+            render_style(out, STYLE_NONE);
+        }
+        fputs("\n\n", out->out);
+        free(name);
+        free(command);
+        step = OK;
+    }
+    query_close(query);
+    return step;
+}
+
+/* Below the summary: how live and resident bytes went. */
+static status print_sparklines(struct db *db, const struct catalog *catalog,
+                               const struct render_options *out, int64_t run)
+{
+    const struct catalog_report *timeline = catalog_find(catalog, "timeline");
+    const struct query_parameter parameters[] = {
+        {"$1", {.kind = run ? CELL_INTEGER : CELL_NULL, .integer = run}},
+        {"$2", {.kind = CELL_INTEGER, .integer = SPARK_STEPS}}};
+    double live[SPARK_STEPS], resident[SPARK_STEPS];
+    struct cell cells[CATALOG_COLUMNS_MAX];
+    struct query *query = NULL;
+    size_t count = 0;
+    bool any_resident = false;
+
+    if (!timeline || timeline->origin) {
+        return OK;
+    }
+    TRY(query_open(db, "report \"timeline\"", timeline->text, parameters, 2, &query));
+    while (count < SPARK_STEPS && query_column_count(query) <= CATALOG_COLUMNS_MAX &&
+           query_step(query, cells).code == STATUS_OK) {
+        live[count] = resident[count] = 0;
+        for (size_t i = 0; i < query_column_count(query); i++) {
+            const char *name = query_column_name(query, i);
+
+            if (strcmp(name, "live_bytes") == 0) {
+                live[count] = (double)cells[i].integer;
+            } else if (strcmp(name, "rss_bytes") == 0 && cells[i].kind == CELL_INTEGER) {
+                resident[count] = (double)cells[i].integer;
+                any_resident = true;
+            }
+        }
+        count++;
+    }
+    query_close(query);
+    if (count > 4) {
+        char *live_line = render_sparkline(live, count, out->ascii);
+        char *resident_line = render_sparkline(resident, count, out->ascii);
+
+        fprintf(out->out, "\nlive  %s", live_line ? live_line : "");
+        if (any_resident) {
+            fprintf(out->out, "   resident  %s", resident_line ? resident_line : "");
+        }
+        putc('\n', out->out);
+        free(live_line);
+        free(resident_line);
+    }
+    return OK;
+}
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+static status print_rows(const struct catalog_report *report, struct query *query,
+                         const struct render_options *out)
+{
+    size_t count = query_column_count(query);
+    struct render_column *columns = calloc(count, sizeof *columns);
+    struct cell *cells = calloc(count, sizeof *cells);
+    struct render_layout layout = {report->table, report->bar, report->footer};
+    struct render *render = NULL;
+    status result = FAIL;
+
+    if (!columns || !cells) {
+        diag_error("could not print report \"%s\": out of memory", report->name);
+        goto done;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct catalog_column *documented;
+
+        columns[i].name = query_column_name(query, i);
+        documented = catalog_column(report, columns[i].name);
+        columns[i].type = documented ? documented->type : catalog_type_of_name(columns[i].name);
+    }
+    result = render_open(out, &layout, columns, count, &render);
+    while (result.code == STATUS_OK) {
+        result = query_step(query, cells);
+        if (result.code == STATUS_OK) {
+            result = render_row(render, cells);
+        }
+    }
+    if (result.code == STATUS_END) {
+        result = render_finish(render);
+    }
+done:
+    render_close(render);
+    free(columns);
+    free(cells);
+    return result;
+}
+
+static status print_report(const struct request *request, const struct catalog *catalog,
+                           const struct catalog_report *report, const char *path)
+{
+    enum render_format format = request->format_given ? request->format
+                                : report->plain       ? RENDER_PLAIN
+                                                      : RENDER_TABLE;
+    struct render_options out = render_options_for(stdout, format);
+    struct query_parameter values[VALUES_MAX];
+    size_t value_count;
+    char title[128];
+    struct query *query = NULL;
+    struct source source;
+
+    if (!bind_values(request, report, values, &value_count)) {
+        return (status){STATUS_USAGE};
+    }
+    TRY(source_open(path, &source));
+    snprintf(title, sizeof title, "report \"%s\"", report->name);
+    int64_t run = run_wanted(values, value_count);
+    status result = OK;
+    if (format == RENDER_TABLE) {
+        result = print_run(source.db, &out, path, run);
+    }
+    if (result.code == STATUS_OK) {
+        result = query_open(source.db, title, report->text, values, value_count, &query);
+    }
+    if (result.code == STATUS_OK) {
+        result = print_rows(report, query, &out);
+    }
+    if (result.code == STATUS_OK && format == RENDER_TABLE && strcmp(report->name, "summary") == 0) {
+        result = print_sparklines(source.db, catalog, &out, run);
+    }
+    query_close(query);
+    source_close(&source);
+    return result.code == STATUS_OK && source.incomplete ? (status){STATUS_INCOMPLETE} : result;
+}
+
+/* ---- the command --------------------------------------------------------------------------- */
+
+static int run_request(const struct request *request, const struct catalog *catalog)
+{
+    const struct catalog_report *report = NULL;
+    const char *path = NULL;
+
+    if (request->list) {
+        print_list(catalog);
+        return EXIT_DONE;
+    }
+    /* one name is a report when there is one of that name and no such file is needed, else a file */
+    for (size_t i = 0; i < request->name_count; i++) {
+        const struct catalog_report *found = report ? NULL : catalog_find(catalog, request->names[i]);
+
+        if (found) {
+            report = found;
+        } else if (request->name_count == 2 && i == 0 && !source_exists(request->names[0])) {
+            return unknown_report(catalog, request->names[0]);
+        } else if (!path) {
+            path = request->names[i];
+        } else {
+            return unknown_report(catalog, request->names[1]);
+        }
+    }
+    if (request->sql || request->explain) {
+        if (!report && path) {
+            return unknown_report(catalog, path);
+        }
+        if (!report) {
+            return command_usage_error(request->command, "which report?");
+        }
+        if (request->sql) {
+            fputs(report->text, stdout);
+        } else {
+            print_explanation(report);
+        }
+        return EXIT_DONE;
+    }
+    if (!path) {
+        return command_usage_error(request->command, report ? "report needs a database or a trace"
+                                                            : "report needs a report and a database");
+    }
+    report = report ? report : catalog_find(catalog, "summary");
+    return report ? command_exit(print_report(request, catalog, report, path)) : EXIT_FAILED;
+}
+
+static int run_report(const struct command *command, int argc, char **argv)
+{
+    struct arguments arguments = arguments_of(command, argc, argv);
+    struct request request = {.command = command};
+    struct catalog catalog;
+
+    for (int argument; (argument = arguments_next(&arguments)) != ARGUMENT_END;) {
+        if (!take_argument(&request, argument, arguments.value)) {
+            return EXIT_USAGE;
+        }
+    }
+    status opened = catalog_open(&catalog);
+    if (opened.code != STATUS_OK) {
+        return command_exit(opened);
+    }
+    int code = run_request(&request, &catalog);
+    catalog_close(&catalog);
+    return code;
+}
+
+const struct command command_report = {
+    .name = "report",
+    .sentence = "answer a question about a recording",
+    .usage = "report [NAME] DATABASE|TRACE [OPTION...]",
+    .options = options,
+    .notes = "Without NAME, report prints the summary. A trace is imported first, into a database beside it.\n"
+             "Files in ~/.config/memanalyze/queries/NAME.sql are reports too, and replace shipped ones.\n"
+             "\n"
+             "  memanalyze report run.db                       the first screen\n"
+             "  memanalyze report leaks run.db --limit 5       the worst five\n"
+             "  memanalyze report rss --explain                what its columns mean\n"
+             "  memanalyze report flame run.db | flamegraph.pl --countname=bytes > flame.svg",
+    .run = run_report,
+};
