@@ -136,15 +136,10 @@ void mr_real_find(void)
     find(&next.free, "free");
     find(&next.calloc, "calloc");
     find(&next.realloc, "realloc");
-    find(&next.reallocarray, "reallocarray");
     find(&next.memalign, "memalign");
     find(&next.aligned_alloc, "aligned_alloc");
     find(&next.posix_memalign, "posix_memalign");
-    find(&next.valloc, "valloc");
-    find(&next.pvalloc, "pvalloc");
     find(&next.malloc_usable_size, "malloc_usable_size");
-    find(&next.free_sized, "free_sized");
-    find(&next.free_aligned_sized, "free_aligned_sized");
     mr_real = next;
     mr_store_release(&found, FOUND); /* pairs with ready(): the table is filled */
 }

@@ -17,19 +17,14 @@ struct mr_real_malloc {
     void (*free)(void *block);
     void *(*calloc)(size_t count, size_t size);
     void *(*realloc)(void *block, size_t size);
-    void *(*reallocarray)(void *block, size_t count, size_t size);
     void *(*memalign)(size_t alignment, size_t size);
     void *(*aligned_alloc)(size_t alignment, size_t size);
     int (*posix_memalign)(void **block, size_t alignment, size_t size);
-    void *(*valloc)(size_t size);
-    void *(*pvalloc)(size_t size);
     size_t (*malloc_usable_size)(void *block);
-    void (*free_sized)(void *block, size_t size);
-    void (*free_aligned_sized)(void *block, size_t alignment, size_t size);
 };
 
-/* Read-only after mr_real_find. Entries the allocator lacks are NULL: reallocarray, valloc, pvalloc,
- * free_sized, free_aligned_sized may be; hooks.c says what stands in for them. */
+/* Read-only after mr_real_find. Only what every allocator has: a dlsym that fails would leave its message
+ * for the host's next dlerror. */
 extern struct mr_real_malloc mr_real MR_HIDDEN;
 
 /* Finds the allocator; cheap when it was found. */

@@ -328,6 +328,7 @@ void mr_session_forked(void)
         unmap_rings(session);
         mr_drain_forget();
         mr_live_clear();
+        mr_real_mark_bootstrap();
     }
     session->ring_path[0] = '\0';
     mr_store_relaxed(&session->thread_count, 0);
