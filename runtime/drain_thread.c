@@ -589,8 +589,9 @@ static void *thread_block(uint8_t *memory)
     uint8_t *block = memory + TLS_BYTES / 2;
 #if defined(__x86_64__)
     memcpy(block, __builtin_thread_pointer(), 64);
-    memcpy(block, &block, sizeof block);
-    memcpy(block + 16, &block, sizeof block);
+    uintptr_t self = (uintptr_t)block;
+    memcpy(block, &self, sizeof self);
+    memcpy(block + 16, &self, sizeof self);
 #endif
     return block;
 }
