@@ -48,10 +48,7 @@ struct cursor {
     bool bad;
 };
 
-static bool more(const struct cursor *in)
-{
-    return in->at < in->end;
-}
+static bool more(const struct cursor *in) { return in->at < in->end; }
 
 static const uint8_t *take(struct cursor *in, uint64_t bytes)
 {
@@ -144,9 +141,18 @@ static struct cursor block_at(const uint8_t *block)
 
 /* DW_EH_PE_*: the low half says how wide, the high half relative to what. */
 enum {
-    WIDTH_ADDRESS = 0x00, WIDTH_ULEB = 0x01, WIDTH_U2 = 0x02, WIDTH_U4 = 0x03, WIDTH_U8 = 0x04,
-    WIDTH_SLEB = 0x09, WIDTH_S2 = 0x0a, WIDTH_S4 = 0x0b, WIDTH_S8 = 0x0c,
-    RELATIVE_TO_NOTHING = 0x00, RELATIVE_TO_HERE = 0x10, RELATIVE_TO_TABLE = 0x30,
+    WIDTH_ADDRESS = 0x00,
+    WIDTH_ULEB = 0x01,
+    WIDTH_U2 = 0x02,
+    WIDTH_U4 = 0x03,
+    WIDTH_U8 = 0x04,
+    WIDTH_SLEB = 0x09,
+    WIDTH_S2 = 0x0a,
+    WIDTH_S4 = 0x0b,
+    WIDTH_S8 = 0x0c,
+    RELATIVE_TO_NOTHING = 0x00,
+    RELATIVE_TO_HERE = 0x10,
+    RELATIVE_TO_TABLE = 0x30,
     ENCODING_OMIT = 0xff
 };
 
@@ -208,10 +214,7 @@ struct term {
     int64_t added;  /* after the indirection */
 };
 
-static bool is_constant(const struct term *term)
-{
-    return term->base == BASE_NONE;
-}
+static bool is_constant(const struct term *term) { return term->base == BASE_NONE; }
 
 static bool add_constant(struct term *term, uint64_t value)
 {
@@ -424,7 +427,6 @@ static struct where *column(struct row *row, uint64_t number, struct where *igno
         return ignored;
     }
 }
-
 
 /* Runs a program from `location` until it passes `address`, into `row`. `initial` is what the CIE
  * left, for DW_CFA_restore. False: an instruction this walk does not know. */
@@ -691,7 +693,8 @@ static bool take_common(struct cursor in, struct common *out)
     out->code_align = take_uleb(&in);
     out->data_align = take_sleb(&in);
     uint64_t return_column = version == 1 ? take_unsigned(&in, 1) : take_uleb(&in);
-    if (in.bad || return_column != COLUMN_RETURN || (version != 1 && version != 3 && version != 4)) {
+    if (in.bad || return_column != COLUMN_RETURN ||
+        (version != 1 && version != 3 && version != 4)) {
         return false;
     }
     if (*augmentation == 0) {
@@ -750,7 +753,7 @@ static struct mr_cfi_rule rule_in_fde(const uint8_t *fde, uintptr_t address,
         return stop;
     }
     if (address - start >= bytes) {
-        return frame_pointer; /* between two functions that have tables */
+        return frame_pointer; /* after the last function that starts before it */
     }
     struct row initial = {0};
     if (!run_program(common.program, &common, start, UINTPTR_MAX, &initial, &initial)) {
@@ -796,6 +799,7 @@ static struct mr_cfi_rule rule_in_module(uintptr_t address, const struct dl_find
     const struct search_entry *table = (const struct search_entry *)(const void *)bytes;
     int64_t wanted = (int64_t)(address - (uintptr_t)header);
     const struct search_entry *low = table; /* the answer, if any, is in [low, low + count) */
+    const struct search_entry *end = table + count;
     if (count == 0 || wanted < low->start) {
         return frame_pointer;
     }
@@ -805,7 +809,14 @@ static struct mr_cfi_rule rule_in_module(uintptr_t address, const struct dl_find
         low += wanted >= low[half].start ? half : 0;
         count -= half;
     }
-    return rule_in_fde(header + low->fde, address, module);
+    struct mr_cfi_rule rule = rule_in_fde(header + low->fde, address, module);
+    const struct search_entry *next = low + 1;
+    if (rule.form == MR_CFI_FRAME_POINTER && next < end && next->start == wanted + 1) {
+        /* In no function, and its successor starts one: as a return address that is no call's,
+         * but was put there by hand, for a function to end in. So does makecontext. */
+        rule.form = MR_CFI_ROOT;
+    }
+    return rule;
 }
 
 struct mr_cfi_rule mr_cfi_find(uintptr_t address)

@@ -11,13 +11,14 @@
  * a CFA that does not grow, or grows by more than a frame ever does, ends the walk.
  *
  * Signal frames hold the interrupted sp, which the kernel saw in the register: it is believed, and
- * the walk goes on under the rule of the stack it points to, unless a guess came before it.      */
+ * the walk goes on under the rule of the stack it points to. A handler on the thread's own stack
+ * has interrupted only that; and after a guess it can only be further up.                        */
 #include "unwinder.h"
 
+#include "atomics.h"
 #include "stack_hash.h"
 #include "unwind_cfi.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 /* More than these is not the stack we think of; smaller ones only lose the use of frame pointers. */
@@ -70,7 +71,7 @@ static bool contains(struct mr_stack_bounds bounds, uintptr_t address)
 void mr_unwinder_start(void)
 {
     if (contains(first_stack(), (uintptr_t)__builtin_frame_address(0))) {
-        atomic_store_explicit(&first_thread, thread_pointer(), memory_order_relaxed);
+        mr_store_relaxed(&first_thread, thread_pointer());
     }
 }
 
@@ -81,7 +82,7 @@ struct mr_stack_bounds mr_stack_bounds_here(void)
 
     /* Relaxed: stored before other threads exist, and useless to them before they are told. */
     if (contains(first, (uintptr_t)__builtin_frame_address(0)) ||
-        atomic_load_explicit(&first_thread, memory_order_relaxed) == self) {
+        mr_load_relaxed(&first_thread) == self) {
         return first;
     }
     return (struct mr_stack_bounds){.low = self - THREAD_STACK_MAX, .high = self};
@@ -132,10 +133,7 @@ static uintptr_t read_word(uintptr_t address)
     return word;
 }
 
-static bool may_be_code(uintptr_t pc)
-{
-    return pc - CODE_LOW < CODE_HIGH - CODE_LOW;
-}
+static bool may_be_code(uintptr_t pc) { return pc - CODE_LOW < CODE_HIGH - CODE_LOW; }
 
 /* Where there are no tables. The dynamic loader's own start has none, and it is the root of all that
  * runs before main: so is any such frame with no room for another above it. Else believes the frame
@@ -202,10 +200,7 @@ static _Atomic uint64_t *rule_slot(uintptr_t pc)
     return &rules[pc & ((1 << INDEX_BITS) - 1)]; /* one step shorter than mixing, as good */
 }
 
-static uint64_t tag_of(uintptr_t pc)
-{
-    return (uint64_t)(pc >> INDEX_BITS) << TAG_SHIFT;
-}
+static uint64_t tag_of(uintptr_t pc) { return (uint64_t)(pc >> INDEX_BITS) << TAG_SHIFT; }
 
 static bool pack_slot(const struct mr_cfi_rule *rule, uint64_t *slot)
 {
@@ -265,10 +260,7 @@ static uint64_t pack_rule(const struct mr_cfi_rule *rule, uintptr_t pc)
            (uint64_t)form << FORM_SHIFT | low_bit;
 }
 
-static int64_t packed_cfa_offset(uint64_t word)
-{
-    return ((int64_t)word >> OFFSET_SHIFT) * 8;
-}
+static int64_t packed_cfa_offset(uint64_t word) { return ((int64_t)word >> OFFSET_SHIFT) * 8; }
 
 static struct mr_cfi_rule unpack_rule(uint64_t word)
 {
@@ -312,8 +304,8 @@ static struct mr_cfi_rule unpack_rule(uint64_t word)
 void mr_unwinder_flush(void)
 {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-        if (atomic_load_explicit(&rules[i], memory_order_relaxed) != 0) {
-            atomic_store_explicit(&rules[i], 0, memory_order_relaxed);
+        if (mr_load_relaxed(&rules[i]) != 0) {
+            mr_store_relaxed(&rules[i], 0);
         }
     }
 }
@@ -330,15 +322,11 @@ static enum step step_signal(struct walk *walk)
     }
     uintptr_t sp = read_word(walk->sp + UCONTEXT_SP);
     uintptr_t pc = read_word(walk->sp + UCONTEXT_PC);
-    if (walk->guessed && (sp <= walk->sp || sp >= walk->high)) {
+    if (walk->is_own && (!contains(walk->own, sp) || (walk->guessed && sp <= walk->sp))) {
         return STEP_STOP;
     }
     walk->fp = read_word(walk->sp + UCONTEXT_FP);
-    if (walk->guessed) {
-        walk->sp = sp;
-    } else {
-        enter_stack(walk, sp);
-    }
+    enter_stack(walk, sp);
     walk->pc = pc + 1; /* not a return address: this instruction itself was interrupted */
     return STEP_TAKEN;
 }
@@ -370,8 +358,8 @@ static enum step step_rule(struct walk *walk, const struct mr_cfi_rule *rule)
         return STEP_STOP;
     }
     if (rule->fp_saved != MR_CFI_UNCHANGED) {
-        uintptr_t at = (rule->fp_saved == MR_CFI_AT_CFA ? cfa : walk->fp) +
-                       (uintptr_t)rule->fp_offset;
+        uintptr_t at =
+            (rule->fp_saved == MR_CFI_AT_CFA ? cfa : walk->fp) + (uintptr_t)rule->fp_offset;
 
         if (!readable(walk, at)) {
             return STEP_STOP;
@@ -397,7 +385,7 @@ static __attribute__((noinline, cold)) enum step step_slowly(struct walk *walk, 
         rule = mr_cfi_find(walk->pc - 1);
         word = pack_rule(&rule, walk->pc);
         if (word != 0) {
-            atomic_store_explicit(rule_slot(walk->pc), word, memory_order_relaxed);
+            mr_store_relaxed(rule_slot(walk->pc), word);
         }
     }
     return step_rule(walk, &rule);
@@ -428,7 +416,7 @@ struct mr_unwound mr_unwind(struct mr_registers from, struct mr_stack_bounds bou
         frames[count++] = pc;
         hash = mr_stack_hash_add(hash, pc);
 
-        uint64_t word = atomic_load_explicit(rule_slot(pc), memory_order_relaxed);
+        uint64_t word = mr_load_relaxed(rule_slot(pc));
         if (likely(((word ^ tag_of(pc)) & (TAG_BITS | FORM_BITS)) == 0)) {
             uintptr_t cfa = (word & 1 ? fp : sp) + (uintptr_t)packed_cfa_offset(word);
             uint64_t slot = word >> SLOT_SHIFT & SLOT_MASK;
@@ -464,9 +452,7 @@ struct mr_unwound mr_unwind(struct mr_registers from, struct mr_stack_bounds bou
 
 #else
 
-void mr_unwinder_flush(void)
-{
-}
+void mr_unwinder_flush(void) {}
 
 /* Frame records: x29 points at {caller's x29, return address}; the chain ends in a zero. */
 struct mr_unwound mr_unwind(struct mr_registers from, struct mr_stack_bounds bounds,

@@ -51,8 +51,7 @@ static inline struct mr_registers mr_registers_above(const void *frame)
 {
     const uintptr_t *record = (const uintptr_t *)frame;
 
-    return (struct mr_registers){
-        .pc = record[1], .sp = (uintptr_t)(record + 2), .fp = record[0]};
+    return (struct mr_registers){.pc = record[1], .sp = (uintptr_t)(record + 2), .fp = record[0]};
 }
 
 /* Tells the walker which thread is the first one. Call once on it, before other threads start;
