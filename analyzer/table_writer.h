@@ -69,6 +69,16 @@ static inline void table_writer_int(struct table_writer *writer, int64_t value)
     writer->value += widths[bytes];
 }
 
+/* UINT64_MAX is NULL. */
+static inline void table_writer_known(struct table_writer *writer, uint64_t value)
+{
+    if (value == UINT64_MAX) {
+        table_writer_null(writer);
+    } else {
+        table_writer_int(writer, (int64_t)value);
+    }
+}
+
 /* A whole number is stored as an integer, which a REAL column reads back as a real: as SQLite does. */
 static inline void table_writer_real(struct table_writer *writer, double value)
 {

@@ -34,7 +34,7 @@ CREATE TABLE run (                       -- one recorded process: one trace
     mode              TEXT NOT NULL,        -- sampled, full
     interval_bytes    INTEGER,              -- base mean sampling interval; NULL in full mode
     page_bytes        INTEGER,
-    complete          INTEGER NOT NULL,     -- 1: the trace ended in order and has no gap
+    complete          INTEGER NOT NULL,     -- 1: nothing is missing: no gap, and an orderly end or one recovered from the rings
     end_reason        TEXT,                 -- exit, exec, stop; NULL: killed, or the end is missing
     block_count       INTEGER NOT NULL,     -- intact blocks
     event_count       INTEGER NOT NULL,     -- allocations and frees read
@@ -57,7 +57,7 @@ CREATE TABLE thread (
     id          INTEGER PRIMARY KEY,
     run_id      INTEGER NOT NULL REFERENCES run(id),
     number      INTEGER NOT NULL,        -- the trace's thread id, from 1, never reused
-    tid         INTEGER NOT NULL,        -- the system's, may be reused
+    tid         INTEGER,                 -- the system's, may be reused; NULL: its announcement is lost
     name        TEXT,                    -- last known; NULL: none
     first_ns    INTEGER NOT NULL,        -- first seen
     ended_ns    INTEGER,                 -- NULL: lived at the end
@@ -124,7 +124,7 @@ CREATE TABLE sample (                    -- one sampled allocation (full mode: e
     usable_bytes   INTEGER NOT NULL,     -- what the allocator gave
     interval_bytes INTEGER,              -- mean sampling interval in force; NULL: recorded with certainty
     weight         REAL NOT NULL,        -- blocks it stands for, 1 / inclusion probability
-    kind           TEXT NOT NULL,        -- malloc, calloc, realloc, aligned, new
+    kind           TEXT NOT NULL,        -- malloc, calloc, realloc, aligned, new; other: unknown to this version
     previous_id    INTEGER               -- the sample this block was reallocated from; NULL: none, or not sampled
 ) STRICT;
 
@@ -199,7 +199,7 @@ CREATE TABLE gap (                       -- stretches of the trace that could no
 
 CREATE TABLE loss (                      -- everything this run does not know, counted; one row per kind that occurred or was watched
     run_id INTEGER NOT NULL,
-    kind   TEXT NOT NULL,                -- see import.c: dropped_samples, unmatched_free, unknown_stack, ...
+    kind   TEXT NOT NULL,                -- see import_losses.c: dropped_samples, unmatched_free, unknown_stack, ...
     count  INTEGER NOT NULL,
     bytes  INTEGER,                      -- estimated bytes concerned; NULL: cannot be told
     detail TEXT NOT NULL,                -- one sentence: what it means and what to do

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_import.c -- memanalyze import: traces become a database. */
+#include "command.h"
+#include "diag.h"
+#include "import.h"
+
+#include <stdlib.h>
+
+enum { OPTION_OUTPUT, OPTION_FORCE };
+
+static const struct command_option options[] = {
+    [OPTION_OUTPUT] = {"output", 'o', "DATABASE", "write the database to DATABASE"},
+    [OPTION_FORCE] = {"force", 'f', NULL, "replace DATABASE when it exists"},
+    {0},
+};
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct arguments arguments = arguments_of(command, argc, argv);
+    struct import_options import_options = {0};
+    const char **traces = calloc((size_t)argc + 1, sizeof *traces);
+    const char *target = NULL;
+    size_t count = 0;
+    int exit_code = EXIT_FAILED;
+
+    if (!traces) {
+        diag_error("could not import: out of memory");
+        return EXIT_FAILED;
+    }
+    for (int argument; (argument = arguments_next(&arguments)) != ARGUMENT_END;) {
+        switch (argument) {
+        case OPTION_OUTPUT:
+            target = arguments.value;
+            break;
+        case OPTION_FORCE:
+            import_options.replace = true;
+            break;
+        case ARGUMENT_OPERAND:
+            traces[count++] = arguments.value;
+            break;
+        default:
+            free(traces);
+            return EXIT_USAGE;
+        }
+    }
+    if (count == 0) {
+        exit_code = command_usage_error(command, "no trace was named");
+    } else if (!target || !target[0]) {
+        exit_code = command_usage_error(command, "no database was named: -o DATABASE is missing");
+    } else {
+        exit_code = command_exit(import_traces(traces, count, target, &import_options, NULL));
+    }
+    free(traces);
+    return exit_code;
+}
+
+const struct command command_import = {
+    .name = "import",
+    .sentence = "turn traces into a database",
+    .usage = "import TRACE... -o DATABASE [--force]",
+    .options = options,
+    .notes =
+        "Each trace becomes a row of table run; sites and stacks that several runs share have the same\n"
+        "id in all of them. The database is written under another name and renamed when it is whole.\n"
+        "\n"
+        "What is intact of a damaged trace is imported; the exit code is then 3.\n"
+        "\n"
+        "  memanalyze import trace.zst -o trace.db\n"
+        "  memanalyze import before.zst after.zst -o both.db\n",
+    .run = run,
+};
