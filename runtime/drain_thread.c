@@ -46,6 +46,7 @@ static struct drain {
     _Atomic uint32_t stop_asked;
     unsigned end_reason;
     int trace_file;
+    bool owns_files; /* the descriptor table is this thread's own */
     bool terminal; /* descriptor 2 is one, and was kept */
     bool complained;
 
@@ -557,7 +558,7 @@ static int thread_main(void *unused)
     mr_self = &mr_nobody; /* in this thread's own block */
     drain.terminal = mr_is_terminal(2);
     int keep[2] = {drain.terminal ? 2 : -1, drain.trace_file};
-    mr_close_others(keep, 2);
+    drain.owns_files = mr_own_files(keep, 2);
     mr_set_thread_name("memrec");
     mr_store_release(&drain.ready, 1);
     mr_wake(&drain.ready);
@@ -606,7 +607,7 @@ bool mr_drain_start(int trace_file)
     uint64_t all = ~UINT64_C(0), before;
     mr_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, 8, 0, 0);
     uint8_t *stack_top = (uint8_t *)drain.memory + STACK_BYTES;
-    int flags = CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+    int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
                 CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
     int tid = clone(thread_main, stack_top, flags, NULL, &drain.tid, thread_block(stack_top),
                     &drain.tid);
@@ -615,6 +616,8 @@ bool mr_drain_start(int trace_file)
         return false;
     for (int i = 0; i < 1000 && !mr_load_acquire(&drain.ready); i++)
         mr_wait(&drain.ready, 0, 10000000);
+    if (drain.owns_files)
+        mr_close(trace_file); /* the host's number of it */
     return true;
 }
 

@@ -16,8 +16,9 @@
 
 #include <stdbool.h>
 
-/* Starts the thread on an open trace file, which it takes over; returns when it has its own
- * descriptors, so that the caller can close the file. False: it could not be started. */
+/* Starts the thread on an open trace file, which it takes over: when this returns the host has no
+ * descriptor of it (where the system cannot give the thread a table of its own, it keeps one with a
+ * high number). False: the thread could not be started, and the file is still the caller's. */
 bool mr_drain_start(int trace_file);
 
 /* Everything published before the call is written when it returns, or a second has passed. With an

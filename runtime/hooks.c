@@ -29,6 +29,9 @@
 #define HOOK         __attribute__((visibility("default")))
 #define LIKELY(x)    __builtin_expect(!!(x), 1)
 
+/* While nothing is recorded the slow path is the common one: then it is a jump, too. */
+#define SLOW(recorded, real) return LIKELY(mr_state() == MR_STATE_OFF) ? real : recorded
+
 /* Counts an allocation of `size` bytes; false when it must take the slow path, which counts it
  * itself. */
 static inline __attribute__((always_inline)) bool counted(uint64_t size)
@@ -45,14 +48,17 @@ static inline __attribute__((always_inline)) bool counted(uint64_t size)
 HOOK void *malloc(size_t size)
 {
     if (!counted(size))
-        return mr_record_malloc(size);
+        SLOW(mr_record_malloc(size), mr_real.malloc(size));
     return mr_real.malloc(size);
 }
 
 HOOK void free(void *block)
 {
     if (!LIKELY(!mr_filter_asks(block))) {
-        mr_record_free(block);
+        if (LIKELY(mr_state() == MR_STATE_OFF) && !mr_real_is_bootstrap(block))
+            mr_real.free(block);
+        else
+            mr_record_free(block);
         return;
     }
     mr_bump(&mr_self->free_calls);
@@ -63,7 +69,7 @@ HOOK void *calloc(size_t count, size_t size)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || !counted(bytes))
-        return mr_record_calloc(count, size);
+        SLOW(mr_record_calloc(count, size), mr_real.calloc(count, size));
     return mr_real.calloc(count, size);
 }
 
@@ -91,21 +97,22 @@ HOOK void *reallocarray(void *block, size_t count, size_t size)
 HOOK void *memalign(size_t alignment, size_t size)
 {
     if (!counted(size))
-        return mr_record_memalign(alignment, size);
+        SLOW(mr_record_memalign(alignment, size), mr_real.memalign(alignment, size));
     return mr_real.memalign(alignment, size);
 }
 
 HOOK void *aligned_alloc(size_t alignment, size_t size)
 {
     if (!counted(size))
-        return mr_record_aligned_alloc(alignment, size);
+        SLOW(mr_record_aligned_alloc(alignment, size), mr_real.aligned_alloc(alignment, size));
     return mr_real.aligned_alloc(alignment, size);
 }
 
 HOOK int posix_memalign(void **block, size_t alignment, size_t size)
 {
     if (!counted(size))
-        return mr_record_posix_memalign(block, alignment, size);
+        SLOW(mr_record_posix_memalign(block, alignment, size),
+             mr_real.posix_memalign(block, alignment, size));
     return mr_real.posix_memalign(block, alignment, size);
 }
 

@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MR_FILTER_BYTES 262144u /* folds 4 MiB of heap onto one byte each 16 bytes */
+#define MR_FILTER_BYTES 65536u /* folds 1 MiB of heap onto one byte each 16 bytes */
 #define MR_LIVE_BUCKETS 16384u
 #define MR_LIVE_KEYS    8u
 

@@ -45,8 +45,9 @@ void mr_seek(int file, uint64_t offset);
 int mr_unlink(const char *path);
 void mr_close(int file);
 int mr_move_file_high(int file); /* the same file under a number the host will not meet */
-/* Closes every descriptor of the calling thread's table but the `count` in keep, given rising. */
-void mr_close_others(const int *keep, size_t count);
+/* Gives the calling thread a descriptor table of its own that holds nothing but the `count` in
+ * keep, given rising. False: the system cannot, and the table is still everybody's. */
+bool mr_own_files(const int *keep, size_t count);
 bool mr_is_terminal(int file);
 uint64_t mr_file_size_limit(void);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -138,8 +139,10 @@ static void close_between(unsigned first, unsigned last)
         mr_close((int)file);
 }
 
-void mr_close_others(const int *keep, size_t count)
+bool mr_own_files(const int *keep, size_t count)
 {
+    if (mr_syscall(SYS_unshare, CLONE_FILES, 0, 0, 0, 0, 0) != 0)
+        return false;
     unsigned first = 0;
     for (size_t i = 0; i < count; i++) {
         if (keep[i] < 0)
@@ -149,6 +152,7 @@ void mr_close_others(const int *keep, size_t count)
         first = (unsigned)keep[i] + 1;
     }
     close_between(first, ~0u);
+    return true;
 }
 
 bool mr_is_terminal(int file)

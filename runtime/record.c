@@ -208,9 +208,20 @@ static uint64_t weighted_bytes(size_t size, uint32_t interval_code)
     return mr_weighted_bytes(size, interval);
 }
 
+/* The allocator refused: nothing was allocated. (A refusal on the fast path stays counted: a block
+ * smaller than the countdown is refused only by an exhausted system.) */
+static void uncount(const struct call *call, size_t size)
+{
+    struct mr_thread_slot *self = call->self;
+    mr_store_relaxed(&self->alloc_calls, mr_load_relaxed(&self->alloc_calls) - 1);
+    mr_store_relaxed(&self->bytes_base, mr_load_relaxed(&self->bytes_base) - size);
+}
+
 static void *finish(struct call call, void *block, size_t size, unsigned op,
                     struct mr_registers caller)
 {
+    if (call.self && !block)
+        uncount(&call, size);
     if (call.self && call.sampled && block) {
         call.self->busy = 1;
         atomic_signal_fence(memory_order_seq_cst);
@@ -336,6 +347,8 @@ MR_SLOW void *mr_record_realloc(void *block, size_t size)
     struct call call = enter(size);
     void *moved = mr_real.realloc(block, size);
     if (!moved) { /* the old block lives on */
+        if (call.self)
+            uncount(&call, size);
         if (key && !mr_session.full && !mr_live_insert(block, key))
             owe_free(key);
         return NULL;

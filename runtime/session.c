@@ -258,8 +258,8 @@ bool mr_session_start(unsigned reason)
         started = map_rings(session) && mr_live_start();
         mr_real_mark_bootstrap();
         started = started && mr_drain_start(file);
-        mr_close(file);
         if (!started) {
+            mr_close(file);
             mr_unlink(session->trace_path);
             if (session->ring_path[0])
                 mr_unlink(session->ring_path);

@@ -27,10 +27,15 @@
 #define OTHER_FRAME_MAX  (UINT64_C(1) << 20)
 #define OTHER_WALK_MAX   (UINT64_C(64) << 20)
 #define ROOT_ROOM        64
+#define RED_ZONE         128 /* below sp, a function may use this much; signals leave it alone */
 
-/* Below the first page nothing can be called; above 47 bits lies the kernel. */
-#define CODE_LOW  UINT64_C(0x1000)
+/* Below the first page nothing can be called; above these bits lies the kernel. */
+#define CODE_LOW UINT64_C(0x1000)
+#if defined(__x86_64__)
 #define CODE_HIGH (UINT64_C(1) << 47)
+#else
+#define CODE_HIGH (UINT64_C(1) << 48)
+#endif
 
 #define likely(condition) __builtin_expect((condition), 1)
 
@@ -118,13 +123,6 @@ static void enter_stack(struct walk *walk, uintptr_t sp)
     }
 }
 
-/* One word at `address` may be read: it lies in what is left of the stack, in one frame's reach. */
-static bool readable(const struct walk *walk, uintptr_t address)
-{
-    return address >= walk->floor && address <= walk->high - sizeof(uintptr_t) &&
-           (address < walk->sp || address - walk->sp < walk->frame_max);
-}
-
 static uintptr_t read_word(uintptr_t address)
 {
     uintptr_t word;
@@ -134,6 +132,15 @@ static uintptr_t read_word(uintptr_t address)
 }
 
 static bool may_be_code(uintptr_t pc) { return pc - CODE_LOW < CODE_HIGH - CODE_LOW; }
+
+/* The address in a saved return address: on arm64 the bits above may hold a signature of it. */
+static uintptr_t code_address(uintptr_t word)
+{
+#if defined(__aarch64__)
+    word &= CODE_HIGH - 1;
+#endif
+    return word;
+}
 
 /* Where there are no tables. The dynamic loader's own start has none, and it is the root of all that
  * runs before main: so is any such frame with no room for another above it. Else believes the frame
@@ -151,9 +158,10 @@ static enum step step_frame_pointer(struct walk *walk)
         return STEP_STOP;
     }
     uintptr_t next_fp = read_word(fp);
-    uintptr_t pc = read_word(fp + sizeof(uintptr_t));
+    uintptr_t pc = code_address(read_word(fp + sizeof(uintptr_t)));
     bool goes_up = next_fp > fp && next_fp < walk->high && next_fp % sizeof(uintptr_t) == 0;
-    if (!may_be_code(pc) || !(goes_up || mr_cfi_in_module(pc - 1))) {
+    bool ends = next_fp == 0; /* so both ABIs mark the outermost frame */
+    if (!may_be_code(pc) || !(goes_up || ends || mr_cfi_in_module(pc - 1))) {
         return STEP_STOP;
     }
     walk->pc = pc;
@@ -315,6 +323,13 @@ void mr_unwinder_flush(void)
 /* Offsets in the ucontext that the kernel leaves at the stack pointer of a signal trampoline. */
 enum { UCONTEXT_FP = 120, UCONTEXT_SP = 160, UCONTEXT_PC = 168 };
 
+/* One word at `address` may be read: it lies in what is left of the stack, in one frame's reach. */
+static bool readable(const struct walk *walk, uintptr_t address)
+{
+    return address >= walk->floor && address <= walk->high - sizeof(uintptr_t) &&
+           (address < walk->sp || address - walk->sp < walk->frame_max);
+}
+
 static enum step step_signal(struct walk *walk)
 {
     if (!readable(walk, walk->sp + UCONTEXT_FP) || !readable(walk, walk->sp + UCONTEXT_PC)) {
@@ -327,6 +342,9 @@ static enum step step_signal(struct walk *walk)
     }
     walk->fp = read_word(walk->sp + UCONTEXT_FP);
     enter_stack(walk, sp);
+    if (!walk->is_own || sp - walk->own.low >= RED_ZONE) {
+        walk->floor -= RED_ZONE; /* in an epilogue, what was just popped still counts as saved */
+    }
     walk->pc = pc + 1; /* not a return address: this instruction itself was interrupted */
     return STEP_TAKEN;
 }
@@ -459,7 +477,7 @@ struct mr_unwound mr_unwind(struct mr_registers from, struct mr_stack_bounds bou
                             uintptr_t *frames, size_t capacity)
 {
     struct mr_unwound result = {.hash = MR_STACK_HASH_SEED, .truncated = true};
-    struct walk walk = {.pc = from.pc, .fp = from.fp, .own = bounds};
+    struct walk walk = {.pc = code_address(from.pc), .fp = from.fp, .own = bounds};
 
     enter_stack(&walk, from.sp);
     while (result.frames < capacity) {
