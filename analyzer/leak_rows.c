@@ -12,6 +12,7 @@
 
 enum {
     ENOUGH_SAMPLES = 100, /* a stack with so many is judged alone */
+    OTHERS_MIN = 5,
     LEVELS = 4,
 };
 static const uint32_t level_frames[LEVELS] = {8, 4, 2, 1}; /* innermost frames that merged stacks share */
@@ -30,7 +31,7 @@ struct judged {
 };
 
 struct merged { /* a group's site, summed */
-    struct cell cells[ROLLUP_BUCKETS_MAX];
+    struct site_cell cells[ROLLUP_BUCKETS_MAX];
     uint32_t lifetimes[ROLLUP_LIFETIMES];
 };
 
@@ -38,7 +39,8 @@ struct judge {
     const struct rollup *rollup;
     const struct stack_table *stacks;
     uint64_t end_ns;
-    uint64_t samples, freed; /* of the run */
+    uint32_t stack_count;    /* with samples */
+    double freed_shares;     /* sum over stacks of the share of their samples that was freed */
     struct member *members;
     size_t member_count;
     struct judged *judged;
@@ -82,8 +84,8 @@ static int compare_members(const void *left, const void *right)
 static void merge_site(struct merged *merged, const struct site *site)
 {
     for (uint32_t i = 0; i < site->cell_count; i++) {
-        const struct cell *from = &site->cells[i];
-        struct cell *to = &merged->cells[from->bucket];
+        const struct site_cell *from = &site->cells[i];
+        struct site_cell *to = &merged->cells[from->bucket];
 
         to->samples += from->samples;
         to->survivors += from->survivors;
@@ -108,6 +110,11 @@ static void add_live(struct sums *sums, const struct sums *more)
     sums->blocks_var += more->blocks_var;
 }
 
+static double freed_share(const struct site *site)
+{
+    return site->allocated.samples ? (double)site->freed / (double)site->allocated.samples : 0;
+}
+
 /* Judges members [0, count) as one site. */
 static void judge_group(struct judge *judge, const struct member *members, size_t count)
 {
@@ -116,6 +123,7 @@ static void judge_group(struct judge *judge, const struct member *members, size_
                              .end_ns = judge->end_ns ? judge->end_ns : 1,
                              .oldest_birth_ns = UNKNOWN};
     double most = -1;
+    double freed_shares = 0;
 
     *judged = (struct judged){.stacks = (uint32_t)count};
     memset(&judge->merged, 0, sizeof judge->merged);
@@ -131,6 +139,7 @@ static void judge_group(struct judge *judge, const struct member *members, size_
         site.samples += from->allocated.samples;
         site.live_samples += from->end.samples;
         site.freed += from->freed;
+        freed_shares += freed_share(from);
         site.longest_ns = from->longest_ns > site.longest_ns ? from->longest_ns : site.longest_ns;
         if (from->end.samples && from->end_first_ns < site.oldest_birth_ns) {
             site.oldest_birth_ns = from->end_first_ns;
@@ -140,13 +149,14 @@ static void judge_group(struct judge *judge, const struct member *members, size_
             judged->stack_id = members[i].stack_id;
         }
     }
-    uint64_t others = judge->samples - site.samples;
+    uint32_t others = judge->stack_count - (uint32_t)count;
     site.cells = judge->merged.cells;
     site.cell_count = ROLLUP_BUCKETS_MAX;
     site.lifetimes = site.freed ? judge->merged.lifetimes : NULL;
-    /* Too few others say nothing about the program's manners. */
+    /* Too few others say nothing about the program's manners. Stacks count, not samples: two leaks must
+     * not excuse each other. */
     site.others_freed_share =
-        others < LEAK_SAMPLES_MIN ? 1 : (double)(judge->freed - site.freed) / (double)others;
+        others < OTHERS_MIN ? 1 : (judge->freed_shares - freed_shares) / (double)others;
     leak_judge(&site, &judged->finding);
     judged->samples = site.samples;
     judged->live_samples = site.live_samples;
@@ -314,9 +324,9 @@ status leak_rows_write(const struct rollup *rollup, const struct stack_table *st
             const struct site *site = rollup_site(rollup, i);
 
             if (site) {
-                judge->samples += site->allocated.samples;
-                judge->freed += site->freed;
                 if (i > 0) { /* 0: lost stacks, which are no site */
+                    judge->stack_count++;
+                    judge->freed_shares += freed_share(site);
                     judge->members[judge->member_count++].stack_id = i;
                 }
             }

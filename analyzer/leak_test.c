@@ -89,12 +89,12 @@ static double lifetime_quantile(const struct leak_site *site, double rank)
 
 /* ---- cohorts ---- */
 
-static double bucket_middle_ns(const struct leak_site *site, const struct cell *cell)
+static double bucket_middle_ns(const struct leak_site *site, const struct site_cell *cell)
 {
     return fmin(((double)cell->bucket + 0.5) * (double)site->bucket_ns, (double)site->end_ns);
 }
 
-static void add_cell(struct window *window, const struct cell *cell)
+static void add_cell(struct window *window, const struct site_cell *cell)
 {
     window->births += cell->samples;
     window->survivors += cell->survivors;
@@ -329,12 +329,12 @@ static void explain_leak(const struct leak_site *site, struct leak_finding *out)
                time_text(limit, (double)out->limit_ns),
                time_text(oldest, (double)(site->end_ns - site->oldest_birth_ns)));
     } else if (out->verdict == LEAK_GROWING) {
-        REASON(out, "%s; nothing from this site was ever freed, but neither were %.0f %% of the blocks "
-                    "of other sites: a program that leaves freeing to its exit looks the same.",
+        REASON(out, "%s; nothing from this site was ever freed, but the other sites too kept %.0f %% of "
+                    "theirs: a program that leaves freeing to its exit looks the same.",
                evidence, 100 * (1 - site->others_freed_share));
     } else {
-        REASON(out, "%s; nothing from this site was ever freed, while %.0f %% of the blocks of other "
-                    "sites were; an unbounded cache would look the same.",
+        REASON(out, "%s; nothing from this site was ever freed, while the other sites freed %.0f %% of "
+                    "theirs; an unbounded cache would look the same.",
                evidence, 100 * site->others_freed_share);
     }
 }
@@ -386,6 +386,21 @@ static void judge_benign(const struct leak_site *site, bool decidable, struct le
     }
 }
 
+/* Too few samples or survivors for the test. Many samples with hardly a survivor are steady all the same. */
+static void judge_few(const struct leak_site *site, struct leak_finding *out)
+{
+    bool steady = site->samples >= LEAK_SAMPLES_MIN && site->live_samples * 20 <= site->samples;
+
+    out->verdict = steady ? LEAK_STEADY : LEAK_UNDECIDED;
+    if (steady) {
+        REASON(out, "%.0f of %.0f sampled blocks were freed.",
+               (double)(site->samples - site->live_samples), (double)site->samples);
+    } else {
+        REASON(out, "%.0f samples with %.0f survivors are too few for a verdict; record longer, or with "
+                    "a smaller interval.", (double)site->samples, (double)site->live_samples);
+    }
+}
+
 void leak_judge(const struct leak_site *site, struct leak_finding *out)
 {
     double end_ns = (double)site->end_ns;
@@ -411,14 +426,7 @@ void leak_judge(const struct leak_site *site, struct leak_finding *out)
         return;
     }
     if (site->samples < LEAK_SAMPLES_MIN || site->live_samples < LEAK_SURVIVORS_MIN) {
-        out->verdict = LEAK_UNDECIDED;
-        REASON(out, "%.0f samples with %.0f survivors are too few for a verdict; record longer, or with a "
-                    "smaller interval.", (double)site->samples, (double)site->live_samples);
-        if (site->samples >= LEAK_SAMPLES_MIN) {
-            out->verdict = LEAK_STEADY;
-            REASON(out, "%.0f of %.0f sampled blocks were freed.",
-                   (double)(site->samples - site->live_samples), (double)site->samples);
-        }
+        judge_few(site, out);
         return;
     }
     double begin_ns = startup_share * end_ns;

@@ -32,14 +32,14 @@ enum leak_verdict { /* in the order of urgency */
 extern const char *const leak_verdict_names[6];
 
 struct leak_site { /* what is known about the blocks of a site */
-    const struct cell *cells; /* by bucket, rising */
+    const struct site_cell *cells; /* by bucket, rising */
     size_t cell_count;
     uint64_t bucket_ns, end_ns;
     const uint32_t *lifetimes; /* ROLLUP_LIFETIMES counts of freed blocks; NULL: none was freed */
     uint64_t freed, longest_ns;
     uint64_t samples, live_samples;
     uint64_t oldest_birth_ns; /* of a survivor; UNKNOWN: none */
-    double others_freed_share; /* of the samples of all other sites, how many were freed; 0 to 1 */
+    double others_freed_share; /* mean over the other sites: how much of theirs was freed; 0 to 1 */
 };
 
 struct leak_finding {

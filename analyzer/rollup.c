@@ -287,11 +287,11 @@ static void widen(struct rollup *rollup)
         uint32_t kept = 0;
 
         for (uint32_t k = 0; site && k < site->cell_count; k++) {
-            struct cell cell = site->cells[k];
+            struct site_cell cell = site->cells[k];
 
             cell.bucket /= 2;
             if (kept && site->cells[kept - 1].bucket == cell.bucket) {
-                struct cell *into = &site->cells[kept - 1];
+                struct site_cell *into = &site->cells[kept - 1];
 
                 into->samples += cell.samples;
                 into->survivors += cell.survivors;
@@ -330,7 +330,7 @@ static status insert_cell(struct rollup *rollup, struct site *site, uint32_t at,
 {
     if (site->cell_count == site->cell_room) {
         uint32_t room = site->cell_room + site->cell_room / 2 + 4;
-        struct cell *cells = realloc(site->cells, room * sizeof *cells);
+        struct site_cell *cells = realloc(site->cells, room * sizeof *cells);
 
         if (!cells) {
             return no_memory();
@@ -339,14 +339,14 @@ static status insert_cell(struct rollup *rollup, struct site *site, uint32_t at,
         site->cell_room = room;
     }
     memmove(site->cells + at + 1, site->cells + at, (site->cell_count - at) * sizeof *site->cells);
-    site->cells[at] = (struct cell){.bucket = bucket};
+    site->cells[at] = (struct site_cell){.bucket = bucket};
     site->cell_count++;
     rollup->cells++;
     return OK;
 }
 
 /* The site's cell of a bucket; nearly always the last one. */
-static status find_cell(struct rollup *rollup, struct site *site, uint32_t bucket, struct cell **out)
+static status find_cell(struct rollup *rollup, struct site *site, uint32_t bucket, struct site_cell **out)
 {
     uint32_t at = site->cell_count;
 
@@ -414,7 +414,7 @@ status rollup_alloc(struct rollup *rollup, const struct rollup_block *block)
     double bytes = (double)block->size_bytes * block->weight;
     double waste = (double)block->extra_bytes * block->weight;
     struct site *site;
-    struct cell *cell;
+    struct site_cell *cell;
 
     if (rollup->cells >= ROLLUP_CELLS_MAX) {
         widen(rollup);
@@ -480,7 +480,7 @@ status rollup_free(struct rollup *rollup, const struct rollup_block *block, uint
 {
     double bytes = (double)block->size_bytes * block->weight;
     struct site *site;
-    struct cell *cell;
+    struct site_cell *cell;
 
     if (rollup->cells >= ROLLUP_CELLS_MAX) {
         widen(rollup);
@@ -508,7 +508,7 @@ status rollup_survivor(struct rollup *rollup, const struct rollup_block *block)
     double bytes = (double)block->size_bytes * block->weight;
     double waste = (double)block->extra_bytes * block->weight;
     struct site *site;
-    struct cell *cell;
+    struct site_cell *cell;
 
     TRY(find_site(rollup, block->stack_id, &site));
     TRY(find_cell(rollup, site, bucket_at(rollup, block->birth_ns), &cell));
@@ -607,7 +607,7 @@ static status write_stack_time(struct rollup *rollup, struct db *db, int64_t run
         const struct site *site = rollup->sites[i];
 
         for (uint32_t k = 0; site && k < site->cell_count; k++) {
-            const struct cell *cell = &site->cells[k];
+            const struct site_cell *cell = &site->cells[k];
 
             db_bind_int(insert, 1, run_id);
             db_bind_int(insert, 2, i);

@@ -30,7 +30,7 @@ struct sums {
     double blocks, blocks_sq, blocks_var;
 };
 
-struct cell { /* what was born, and what was freed, in one time bucket; of one stack */
+struct site_cell { /* what was born, and what was freed, in one time bucket; of one stack */
     uint32_t bucket;
     uint32_t samples;   /* born */
     uint32_t survivors; /* of these, alive at the end */
@@ -47,7 +47,7 @@ struct site { /* everything about one stack in one run */
     uint64_t peak_first_ns, peak_last_ns; /* ... at the peak */
     uint64_t end_first_ns, end_last_ns;   /* ... of those alive at the end */
     uint64_t peak_epoch;                  /* `peak` is right for this epoch and, while untouched, later ones */
-    struct cell *cells;                   /* by bucket, rising */
+    struct site_cell *cells;                   /* by bucket, rising */
     uint32_t cell_count, cell_room;
     uint32_t *lifetimes; /* histogram of the freed; NULL: none was */
     uint64_t freed, longest_ns;

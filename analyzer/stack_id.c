@@ -116,6 +116,9 @@ bool stack_id_is_allocator(const char *function)
                (length == 8 && starts_with(member, "allocate")) ||
                (length == 11 && starts_with(member, "_M_allocate"));
     }
+    if (starts_with(function, "__GI_")) { /* glibc's own name for a function of its own */
+        function += strlen("__GI_");
+    }
     return bsearch(function, wrappers, sizeof wrappers / sizeof wrappers[0], sizeof wrappers[0],
                    compare_names) != NULL;
 }

@@ -144,7 +144,7 @@ static const struct behaviour {
 enum { BEHAVIOURS = sizeof behaviours / sizeof behaviours[0] };
 
 struct simulated {
-    struct cell cells[BUCKETS + 1];
+    struct site_cell cells[BUCKETS + 1];
     uint32_t lifetimes[ROLLUP_LIFETIMES];
     struct leak_site site;
 };
@@ -173,7 +173,7 @@ static void simulate(struct simulated *out, struct life (*draw)(void), unsigned 
     for (unsigned i = 0; i < count; i++) {
         struct life life = draw();
         double birth_ns = life.birth * run_ns;
-        struct cell *cell = &out->cells[(uint64_t)birth_ns / out->site.bucket_ns];
+        struct site_cell *cell = &out->cells[(uint64_t)birth_ns / out->site.bucket_ns];
 
         out->site.samples++;
         cell->samples++;
@@ -188,7 +188,7 @@ static void simulate(struct simulated *out, struct life (*draw)(void), unsigned 
             continue;
         }
         double length_ns = life.length * run_ns;
-        struct cell *end = &out->cells[(uint64_t)(birth_ns + length_ns) / out->site.bucket_ns];
+        struct site_cell *end = &out->cells[(uint64_t)(birth_ns + length_ns) / out->site.bucket_ns];
         end->freed_samples++;
         end->freed_bytes += 64;
         out->site.freed++;
