@@ -31,6 +31,14 @@
 #define SANITIZED 0
 #endif
 
+/* Frame records alone neither show the leaf that a signal interrupted nor leave a stack they were
+ * not started on. */
+#if defined(__x86_64__)
+#define TABLES 1
+#else
+#define TABLES 0
+#endif
+
 #define NOINLINE   __attribute__((noinline))
 #define USED(what) __asm__ volatile("" : : "g"(what) : "memory")
 
@@ -421,8 +429,22 @@ __asm__(".text\n"
         "    ud2\n"
         "    ret\n"
         ".cfi_endproc\n"
-        ".size trap_at_once, .-trap_at_once\n");
+        ".size trap_at_once, .-trap_at_once\n"
+        /* Interrupted after its pop: compilers go on saying that rbp is saved, now below rsp. */
+        ".type trap_in_epilogue, @function\n"
+        "trap_in_epilogue:\n"
+        ".cfi_startproc\n"
+        "    pushq %rbp\n"
+        "    .cfi_def_cfa_offset 16\n"
+        "    .cfi_offset rbp, -16\n"
+        "    popq %rbp\n"
+        "    .cfi_def_cfa_offset 8\n"
+        "    ud2\n"
+        "    ret\n"
+        ".cfi_endproc\n"
+        ".size trap_in_epilogue, .-trap_in_epilogue\n");
 extern void trap_at_once(void);
+extern void trap_in_epilogue(void);
 
 static void skip_instruction(int signal, siginfo_t *info, void *argument)
 {
@@ -442,7 +464,8 @@ static NOINLINE void trapped(void)
 
     sigaction(SIGILL, &action, NULL);
     trap_at_once();
-    CHECK_EQ(handled, before + 1);
+    trap_in_epilogue();
+    CHECK_EQ(handled, before + 2);
 }
 #endif
 
@@ -655,7 +678,7 @@ static NOINLINE void garbage(void)
             walks_that_went_on += walked.frames > 1;
         }
     }
-    CHECK(walks_that_went_on > 5000); /* of 100 000 */
+    CHECK(walks_that_went_on > (TABLES ? 5000 : 500)); /* of 100 000 */
     munmap(map, size_bytes + 2 * page);
 }
 
@@ -675,12 +698,14 @@ int main(void)
     all_shapes();
     library_callbacks();
     depth_limit();
-    signals();
     threads();
-    coroutines();
+    if (TABLES) {
+        signals();
+        coroutines();
+    }
     flushed();
     interrupted_anywhere();
     garbage();
-    CHECK(last.walks > 500);
+    CHECK(last.walks > (TABLES ? 500 : 200));
     return check_summary();
 }
