@@ -355,6 +355,9 @@ static void print_process(struct page *page, const struct header_record *header)
     size_t length = line.length < sizeof command - 1 ? line.length : sizeof command - 1;
 
     memcpy(command, line.bytes, length);
+    while (length > 0 && command[length - 1] == '\0') { /* the kernel ends each argument with one */
+        length--;
+    }
     for (size_t i = 0; i < length; i++) {
         command[i] = command[i] == '\0' ? ' ' : command[i];
     }

@@ -702,6 +702,7 @@ bool trace_rings_found(const struct trace *trace)
 struct tee {
     struct trace *trace;
     const struct record_sink *sink;
+    bool want_rings;
     struct ring_reader *rings; /* NULL: none */
     const char *no_rings;      /* why not */
     uint64_t last_ticks;
@@ -721,7 +722,6 @@ FORWARD(module_gone, module_gone_record)
 FORWARD(thread, thread_record)
 FORWARD(thread_counters, thread_counters_record)
 FORWARD(events, event_batch)
-FORWARD(metric, metric_record)
 FORWARD(gauges, gauge_batch)
 FORWARD(end, end_record)
 
@@ -732,14 +732,13 @@ static status tee_gap(void *context, const struct gap_record *gap)
     return tee->sink->gap ? tee->sink->gap(tee->sink->context, gap) : OK;
 }
 
-static void open_rings(struct tee *tee)
+struct ring_reader *trace_open_rings(const struct trace *trace, const char **why_not)
 {
-    struct trace *trace = tee->trace;
-
-    if (tee->rings || trace->facts.ended || !trace->header_known || !trace->header.ring_path.bytes) {
-        return;
+    *why_not = ring_read_gone;
+    if (trace->facts.ended || !trace->header_known || !trace->header.ring_path.bytes) {
+        return NULL;
     }
-    tee->rings = ring_read_open(
+    return ring_read_open(
         &(struct ring_source){
             .path = trace->header.ring_path,
             .boot_id = trace->header.boot_id,
@@ -748,7 +747,7 @@ static void open_rings(struct tee *tee)
             .last_sequence = trace->facts.last_sequence,
             .last_ticks = trace->facts.last_ticks,
         },
-        &tee->no_rings);
+        why_not);
 }
 
 static status tee_header(void *context, const struct header_record *header)
@@ -756,7 +755,9 @@ static status tee_header(void *context, const struct header_record *header)
     struct tee *tee = context;
 
     TRY(keep_header(tee->trace, header));
-    open_rings(tee);
+    if (tee->want_rings && !tee->rings) {
+        tee->rings = trace_open_rings(tee->trace, &tee->no_rings);
+    }
     return tee->sink->header ? tee->sink->header(tee->sink->context, header) : OK;
 }
 
@@ -768,6 +769,16 @@ static status tee_stacks(void *context, const struct stack_record *stacks)
         TRY(ring_read_add_stacks(tee->rings, stacks));
     }
     return tee->sink->stacks ? tee->sink->stacks(tee->sink->context, stacks) : OK;
+}
+
+static status tee_metric(void *context, const struct metric_record *metric)
+{
+    struct tee *tee = context;
+
+    if (tee->rings) {
+        ring_read_add_metric(tee->rings, metric);
+    }
+    return tee->sink->metric ? tee->sink->metric(tee->sink->context, metric) : OK;
 }
 
 static const char killed[] = "the recording did not end in order";
@@ -812,7 +823,7 @@ static status read_all(struct tee *tee, const struct record_sink *sink,
     for (;;) {
         TRY(scan_next(trace, &scan, &item));
         if (item.kind == SCAN_END) {
-            return read_end(tee);
+            return tee->want_rings ? read_end(tee) : OK;
         }
         if (item.kind == SCAN_BLOCK) {
             TRY(read_block(trace, &item, sink));
@@ -828,30 +839,47 @@ static status read_all(struct tee *tee, const struct record_sink *sink,
     }
 }
 
-status trace_read(struct trace *trace, const struct record_sink *sink,
-                  void (*progress)(void *context, uint64_t done, uint64_t total),
-                  void *progress_context)
+static status read_through_tee(struct tee *tee,
+                               void (*progress)(void *context, uint64_t done, uint64_t total),
+                               void *progress_context)
 {
-    struct tee tee = {.trace = trace, .sink = sink};
     struct record_sink between = {
-        .context = &tee,
+        .context = tee,
         .header = tee_header,
         .module = tee_module,
         .module_gone = tee_module_gone,
         .thread = tee_thread,
         .thread_counters = tee_thread_counters,
         .stacks = tee_stacks,
-        .events = sink->events ? tee_events : NULL,
+        .events = tee->sink->events ? tee_events : NULL,
         .metric = tee_metric,
         .gauges = tee_gauges,
         .end = tee_end,
         .gap = tee_gap,
     };
+    status result = read_all(tee, &between, progress, progress_context);
 
-    open_rings(&tee);
-    status result = read_all(&tee, &between, progress, progress_context);
-    ring_read_close(tee.rings);
+    ring_read_close(tee->rings);
     return result;
+}
+
+status trace_read(struct trace *trace, const struct record_sink *sink,
+                  void (*progress)(void *context, uint64_t done, uint64_t total),
+                  void *progress_context)
+{
+    struct tee tee = {.trace = trace, .sink = sink, .want_rings = true};
+
+    tee.rings = trace_open_rings(trace, &tee.no_rings);
+    return read_through_tee(&tee, progress, progress_context);
+}
+
+status trace_read_blocks(struct trace *trace, const struct record_sink *sink,
+                         void (*progress)(void *context, uint64_t done, uint64_t total),
+                         void *progress_context)
+{
+    struct tee tee = {.trace = trace, .sink = sink};
+
+    return read_through_tee(&tee, progress, progress_context);
 }
 
 status trace_each_block(struct trace *trace, void *context,

@@ -9,6 +9,7 @@
 #include "records.h"
 
 struct trace; /* an open trace; use from one thread */
+struct ring_reader; /* ring_read.h */
 
 struct mr_block_header; /* schema/trace_format.h */
 
@@ -47,6 +48,16 @@ const struct header_record *trace_header(const struct trace *trace);
 STATUS_MUST_USE status trace_read(struct trace *trace, const struct record_sink *sink,
                                   void (*progress)(void *context, uint64_t done, uint64_t total),
                                   void *progress_context);
+
+/* The same without the rings, and without a gap for an end that is missing. */
+STATUS_MUST_USE status trace_read_blocks(struct trace *trace, const struct record_sink *sink,
+                                         void (*progress)(void *context, uint64_t done,
+                                                          uint64_t total),
+                                         void *progress_context);
+
+/* Opens the rings that the trace names, for a caller of trace_read_blocks; see ring_read_open. Also NULL
+ * when the trace ended in order or names none. */
+struct ring_reader *trace_open_rings(const struct trace *trace, const char **why_not);
 
 /* Events that trace_read took from the rings; 0 before, or when there were none. */
 uint64_t trace_recovered_events(const struct trace *trace);

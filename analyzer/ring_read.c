@@ -73,6 +73,13 @@ struct batch { /* what event_batch points at */
     size_t node_count;
 };
 
+enum { LOSSES = 3 };
+static const char *const loss_names[LOSSES] = {
+    "recorder.dropped_samples",
+    "recorder.dropped_bytes",
+    "recorder.dropped_frees",
+};
+
 struct ring_reader {
     int file;
     char *path;
@@ -82,6 +89,7 @@ struct ring_reader {
     struct ring *rings; /* a heap, the oldest event first */
     size_t ring_count;
     struct batch *batch;
+    uint32_t loss_metrics[LOSSES]; /* ids; 0: the trace has none */
     const struct record_sink *sink;
     struct ring_result *result;
 };
@@ -679,6 +687,35 @@ static status tell_counters(struct ring_reader *reader)
     return OK;
 }
 
+void ring_read_add_metric(struct ring_reader *reader, const struct metric_record *metric)
+{
+    for (size_t i = 0; i < LOSSES; i++) {
+        if (metric->name.length == strlen(loss_names[i]) &&
+            memcmp(metric->name.bytes, loss_names[i], metric->name.length) == 0) {
+            reader->loss_metrics[i] = (uint32_t)metric->id;
+        }
+    }
+}
+
+static status tell_losses(struct ring_reader *reader)
+{
+    const uint64_t counts[LOSSES] = {reader->shared.dropped_samples, reader->shared.dropped_bytes,
+                                     reader->shared.dropped_frees};
+    uint64_t ticks[LOSSES];
+    uint32_t metrics[LOSSES];
+    int64_t values[LOSSES];
+    struct gauge_batch batch = {0, ticks, metrics, values};
+
+    for (size_t i = 0; i < LOSSES; i++) {
+        if (reader->loss_metrics[i]) {
+            ticks[batch.count] = reader->result->last_ticks;
+            metrics[batch.count] = reader->loss_metrics[i];
+            values[batch.count++] = (int64_t)counts[i];
+        }
+    }
+    return batch.count ? HAND(reader, gauges, &batch) : OK;
+}
+
 status ring_read_records(struct ring_reader *reader, const struct record_sink *sink,
                          struct ring_result *result)
 {
@@ -689,9 +726,6 @@ status ring_read_records(struct ring_reader *reader, const struct record_sink *s
     *result = (struct ring_result){
         .missing_from_sequence = next < written ? next : written,
         .missing_to_sequence = written,
-        .dropped_samples = shared->dropped_samples,
-        .dropped_bytes = shared->dropped_bytes,
-        .dropped_frees = shared->dropped_frees,
         .last_ticks = reader->last_ticks,
     };
     reader->sink = sink;
@@ -704,5 +738,6 @@ status ring_read_records(struct ring_reader *reader, const struct record_sink *s
     TRY(take_events(reader));
     TRY(take_owed_frees(reader));
     TRY(flush_batch(reader));
-    return tell_counters(reader);
+    TRY(tell_counters(reader));
+    return tell_losses(reader);
 }

@@ -36,6 +36,9 @@ extern const char ring_read_damaged[];       /* its sizes contradict each other 
 STATUS_MUST_USE status ring_read_add_stacks(struct ring_reader *reader,
                                             const struct stack_record *stacks);
 
+/* Remembers the ids of the recorder's own counts of losses, so that their last values can be told. */
+void ring_read_add_metric(struct ring_reader *reader, const struct metric_record *metric);
+
 struct ring_result {
     uint64_t events;        /* handed out */
     uint64_t owed_frees;    /* of these, frees whose time is only known to be before the end */
@@ -43,12 +46,11 @@ struct ring_result {
     uint64_t damaged_rings; /* their rest could not be understood */
     uint64_t missing_from_sequence; /* blocks [from, to) were written, but are not in the trace ... */
     uint64_t missing_to_sequence;   /* ... equal: none */
-    uint64_t dropped_samples, dropped_bytes, dropped_frees; /* the process's own counts of losses */
     uint64_t last_ticks;    /* of the last event */
 };
 
-/* Hands out threads, new stack nodes, events in time order, and each thread's final counters. Fails when
- * the sink fails or memory runs out, having said so. Call once. */
+/* Hands out threads, new stack nodes, events in time order, each thread's final counters and the last
+ * values of the recorder's counts of losses. Fails when the sink fails or memory runs out, having said so. Call once. */
 STATUS_MUST_USE status ring_read_records(struct ring_reader *reader, const struct record_sink *sink,
                                          struct ring_result *result);
 

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_record.c -- `memanalyze record`: runs a program with the recorder in it.
+ *
+ * The program's input, output and exit code are its own. What would fail later is refused before it
+ * starts: a static program, one with other privileges, a place that cannot be written to.          */
+#include "command.h"
+#include "diag.h"
+#include "read.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { OPTION_OUTPUT, OPTION_INTERVAL, OPTION_FULL, OPTION_FORCE, OPTION_NO_CHILDREN, OPTION_QUIET };
+static const struct command_option options[] = {
+    [OPTION_OUTPUT] = {"output", 'o', "TRACE", "file to write; PROGRAM.PID.zst unless told; %p pid, %e name"},
+    [OPTION_INTERVAL] = {"interval", 'i', "BYTES", "mean bytes between two samples; 64K unless told"},
+    [OPTION_FULL] = {"full", 0, NULL, "record every allocation"},
+    [OPTION_FORCE] = {"force", 'f', NULL, "replace TRACE when it exists"},
+    [OPTION_NO_CHILDREN] = {"no-children", 0, NULL, "leave the processes it starts alone"},
+    [OPTION_QUIET] = {"quiet", 'q', NULL, "say nothing at the end"},
+    {0},
+};
+
+struct request {
+    const char *output; /* NULL: named after the program and its pid */
+    const char *interval;
+    bool full, force, no_children, quiet;
+    char **program; /* argv of the host */
+    char path[PATH_MAX];      /* of its executable */
+    char directory[PATH_MAX]; /* of the trace, absolute */
+    char name[NAME_MAX + 1];  /* of the trace */
+    char library[PATH_MAX];
+};
+
+/* ---- the program ----------------------------------------------------------------------------- */
+
+/* As execvp will look for it. */
+static status find_program(struct request *request)
+{
+    const char *name = request->program[0], *list = getenv("PATH");
+    bool denied = false;
+
+    if (strchr(name, '/')) {
+        snprintf(request->path, sizeof request->path, "%s", name);
+        if (access(name, X_OK) == 0) {
+            return OK;
+        }
+        denied = errno == EACCES;
+    }
+    for (const char *at = list ? list : "/bin:/usr/bin"; !strchr(name, '/') && *at;) {
+        size_t length = strcspn(at, ":");
+
+        snprintf(request->path, sizeof request->path, "%.*s/%s", length ? (int)length : 1,
+                 length ? at : ".", name);
+        struct stat facts;
+        if (stat(request->path, &facts) == 0 && S_ISREG(facts.st_mode)) {
+            if (access(request->path, X_OK) == 0) {
+                return OK;
+            }
+            denied = true;
+        }
+        at += length + (at[length] == ':');
+    }
+    diag_error("could not run \"%s\": %s", name, denied ? "it may not be executed" : "there is no such program");
+    if (denied) {
+        diag_hint("chmod +x makes a file executable.");
+    } else if (!strchr(name, '/') && access(name, F_OK) == 0) {
+        diag_hint("There is a file of this name here: ./%s", name);
+    } else {
+        diag_hint("Options of record stand before the program: memanalyze record -o t.zst -- program.");
+    }
+    return FAIL;
+}
+
+static status check_privileges(const char *path, const struct stat *facts)
+{
+    bool other_user = (facts->st_mode & S_ISUID) && facts->st_uid != geteuid();
+    bool other_group = (facts->st_mode & S_ISGID) && facts->st_gid != getegid();
+    bool capable = geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0;
+
+    if (!other_user && !other_group && !capable) {
+        return OK;
+    }
+    diag_error("could not record \"%s\": it runs with privileges you do not have", path);
+    diag_detail("For such a program the system ignores LD_PRELOAD.");
+    diag_hint("Record it as the user it runs as, or link it with libmemrec.");
+    return FAIL;
+}
+
+/* Is there a dynamic loader to preload the recorder? */
+static status check_elf(const char *path, int file)
+{
+    Elf64_Ehdr header;
+    Elf64_Phdr segment;
+
+    if (pread(file, &header, sizeof header, 0) != sizeof header ||
+        memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) {
+        return OK; /* a script without #!, or something else that exec will judge */
+    }
+    if (header.e_ident[EI_CLASS] != ELFCLASS64) {
+        diag_error("could not record \"%s\": it is a 32-bit program", path);
+        diag_detail("The recorder is built for this machine's 64-bit programs.");
+        return FAIL;
+    }
+    for (unsigned i = 0; i < header.e_phnum && header.e_phentsize == sizeof segment; i++) {
+        if (pread(file, &segment, sizeof segment, (off_t)(header.e_phoff + i * sizeof segment)) ==
+                sizeof segment &&
+            segment.p_type == PT_INTERP) {
+            return OK;
+        }
+    }
+    diag_error("could not record \"%s\": it is linked statically", path);
+    diag_detail("There is no dynamic loader in it that could load the recorder.");
+    diag_hint("Link it dynamically, or link libmemrec.a into it and set MEMREC_TRACE.");
+    return FAIL;
+}
+
+/* A script is its interpreter, as far as memory goes. */
+static status check_program(const char *path, int depth)
+{
+    char line[PATH_MAX] = "";
+    struct stat facts;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (file < 0) {
+        return OK; /* may be executed but not read */
+    }
+    status result = OK;
+    ssize_t got = pread(file, line, sizeof line - 1, 0);
+    if (fstat(file, &facts) == 0 && S_ISDIR(facts.st_mode)) {
+        diag_error("could not run \"%s\": it is a directory", path);
+        result = FAIL;
+    } else if (got > 2 && line[0] == '#' && line[1] == '!' && depth < 4) {
+        char *interpreter = line + 2 + strspn(line + 2, " \t");
+
+        interpreter[strcspn(interpreter, " \t\n")] = '\0';
+        result = check_program(interpreter, depth + 1);
+    } else {
+        result = check_privileges(path, &facts);
+        if (result.code == STATUS_OK) {
+            result = check_elf(path, file);
+        }
+    }
+    close(file);
+    return result;
+}
+
+/* ---- the trace and the recorder --------------------------------------------------------------- */
+
+static bool is_pattern(const struct request *request)
+{
+    return request->output && strchr(request->output, '%');
+}
+
+static status check_output(struct request *request)
+{
+    char directory[PATH_MAX] = ".";
+    const char *slash = request->output ? strrchr(request->output, '/') : NULL;
+    struct stat facts;
+
+    if (slash) {
+        snprintf(directory, sizeof directory, "%.*s",
+                 slash == request->output ? 1 : (int)(slash - request->output), request->output);
+    }
+    if (request->output) {
+        snprintf(request->name, sizeof request->name, "%s", slash ? slash + 1 : request->output);
+    }
+    if (!realpath(directory, request->directory) || access(directory, W_OK | X_OK) != 0) {
+        diag_error("could not write into \"%s\": %m", directory);
+        diag_hint("-o names the file to write.");
+        return FAIL;
+    }
+    if (!request->output || is_pattern(request) || lstat(request->output, &facts) != 0) {
+        return OK;
+    }
+    if (S_ISDIR(facts.st_mode)) {
+        diag_error("could not write trace \"%s\": it is a directory", request->output);
+        diag_hint("-o names the file to write: %s/trace.zst", request->output);
+        return FAIL;
+    }
+    if (!request->force) {
+        diag_error("could not write trace \"%s\": it exists", request->output);
+        diag_hint("--force replaces it.");
+        return FAIL;
+    }
+    if (unlink(request->output) != 0) {
+        diag_error("could not replace \"%s\": %m", request->output);
+        return FAIL;
+    }
+    return OK;
+}
+
+/* Beside this program in the build tree, or where it was installed. */
+static status find_library(struct request *request)
+{
+    const char *told = getenv("MEMREC_LIBRARY");
+    char self[PATH_MAX], place[2 * PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    if (told) {
+        snprintf(place, sizeof place, "%s", told);
+    } else {
+        self[length > 0 ? length : 0] = '\0';
+        char *slash = strrchr(self, '/');
+        *(slash ? slash : self) = '\0';
+        snprintf(place, sizeof place, "%s/" MEMREC_LIBDIR_FROM_BINDIR "/libmemrec.so", self);
+    }
+    if (!realpath(place, request->library)) {
+        diag_error("could not find the recorder: no \"%s\"", place);
+        diag_hint("Set MEMREC_LIBRARY to the path of libmemrec.so.");
+        return FAIL;
+    }
+    if (strpbrk(request->library, " :")) {
+        diag_error("could not preload \"%s\": its path has a space or a colon", request->library);
+        diag_hint("Copy it elsewhere and set MEMREC_LIBRARY to the copy.");
+        return FAIL;
+    }
+    return OK;
+}
+
+static bool is_size(const char *text)
+{
+    char *end;
+
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || value == 0 || errno != 0) {
+        return false;
+    }
+    end += *end && strchr("KMGkmg", *end) ? 1 : 0;
+    return *end == '\0';
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t host_pid;
+
+/* What the terminal sends reaches the program anyway; what was sent to us alone is passed on. */
+static void forward(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (info->si_code <= 0 && host_pid > 0) {
+        kill(host_pid, number);
+    }
+}
+
+static void forward_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct sigaction action = {.sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART}, old;
+
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
+            sigaction(numbers[i], &action, NULL);
+        }
+    }
+}
+
+static void trace_file_of(const struct request *request, pid_t pid, char out[2 * PATH_MAX])
+{
+    const char *base = strrchr(request->program[0], '/');
+
+    base = base ? base + 1 : request->program[0];
+    if (request->output) {
+        snprintf(out, 2 * PATH_MAX, "%s/%s", request->directory, request->name);
+    } else {
+        snprintf(out, 2 * PATH_MAX, "%s/%.200s.%d.zst", request->directory, base, (int)pid);
+    }
+}
+
+/* In the child. The path is a pattern to the recorder: unless the user meant one, each % is doubled. */
+static void set_environment(const struct request *request)
+{
+    char trace[2 * PATH_MAX], pattern[4 * PATH_MAX], preload[2 * PATH_MAX];
+    const char *preloaded = getenv("LD_PRELOAD");
+    char *out = pattern;
+
+    trace_file_of(request, getpid(), trace);
+    for (const char *at = trace; *at; at++) {
+        bool of_name = at >= trace + strlen(request->directory);
+
+        *out++ = *at;
+        if (*at == '%' && !(of_name && is_pattern(request))) {
+            *out++ = '%';
+        }
+    }
+    *out = '\0';
+    bool more = preloaded && *preloaded;
+    snprintf(preload, sizeof preload, "%s%s%s", request->library, more ? ":" : "",
+             more ? preloaded : "");
+    setenv("LD_PRELOAD", preload, 1);
+    setenv("MEMREC_TRACE", pattern, 1);
+    if (request->full || request->interval) {
+        setenv("MEMREC_INTERVAL", request->full ? "1" : request->interval, 1);
+    }
+    if (request->no_children) {
+        setenv("MEMREC_CHILDREN", "0", 1);
+    }
+}
+
+/* Runs the program; *exit_code is its own, 128 + n when signal n ended it. Fails when it cannot start. */
+static status run_program(const struct request *request, pid_t *pid, int *exit_code)
+{
+    sigset_t all, before;
+    int told[2], wait_status, failure = 0;
+
+    if (pipe2(told, O_CLOEXEC) != 0) {
+        diag_error("could not run \"%s\": %m", request->program[0]);
+        return FAIL;
+    }
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    *pid = fork();
+    if (*pid == 0) {
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        set_environment(request);
+        execvp(request->program[0], request->program);
+        failure = errno;
+        _exit(write(told[1], &failure, sizeof failure) == sizeof failure ? 127 : 126);
+    }
+    failure = *pid < 0 ? errno : 0;
+    host_pid = *pid;
+    if (*pid > 0) {
+        forward_signals();
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    close(told[1]);
+    if (*pid > 0 && read(told[0], &failure, sizeof failure) != sizeof failure) {
+        failure = 0;
+    }
+    close(told[0]);
+    while (*pid > 0 && waitpid(*pid, &wait_status, 0) < 0 && errno == EINTR) {
+    }
+    host_pid = 0;
+    if (failure) {
+        diag_error("could not run \"%s\": %s", request->program[0], strerror(failure));
+        return FAIL;
+    }
+    *exit_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
+    return OK;
+}
+
+/* ---- afterwards ------------------------------------------------------------------------------ */
+
+/* Traces of child processes are named TRACE.PID.zst. How many are there? */
+static uint64_t count_children(const struct request *request, const char *trace, time_t since)
+{
+    const char *name = strrchr(trace, '/') + 1;
+    size_t stem = strlen(name);
+    DIR *directory = opendir(request->directory);
+    uint64_t count = 0;
+
+    if (stem > 4 && strcmp(name + stem - 4, ".zst") == 0) {
+        stem -= 4;
+    }
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        const char *rest = entry->d_name + stem + 1;
+        struct stat facts;
+
+        if (strncmp(entry->d_name, name, stem) != 0 || entry->d_name[stem] != '.') {
+            continue;
+        }
+        size_t digits = strspn(rest, "0123456789");
+        count += digits > 0 && strcmp(rest + digits, name + stem) == 0 &&
+                 fstatat(dirfd(directory), entry->d_name, &facts, 0) == 0 && facts.st_mtime >= since;
+    }
+    if (directory) {
+        closedir(directory);
+    }
+    return count;
+}
+
+/* The path as the user would type it. */
+static const char *shown_path(const struct request *request, const char *trace)
+{
+    char here[PATH_MAX];
+
+    if (request->output) {
+        return request->output;
+    }
+    size_t length = getcwd(here, sizeof here) ? strlen(here) : 0;
+    return length && strncmp(trace, here, length) == 0 && trace[length] == '/' ? trace + length + 1
+                                                                              : trace;
+}
+
+static void say_what_was_recorded(const struct request *request, const char *path, time_t started)
+{
+    const char *shown = shown_path(request, path);
+    struct trace *trace;
+    struct stat facts;
+
+    if (stat(path, &facts) != 0) {
+        diag_error("recorded nothing: there is no \"%s\"", shown);
+        diag_hint("The program may have removed LD_PRELOAD, or it may not write there.");
+        return;
+    }
+    if (trace_open(path, &trace).code != STATUS_OK) {
+        return;
+    }
+    const struct trace_facts *all = trace_get_facts(trace);
+    double seconds = (double)trace_ns(trace, all->clock_count ? all->clocks[all->clock_count - 1].ticks
+                                                              : all->last_ticks) / 1e9;
+    diag_remark("memanalyze: recorded %.3g s: %" PRIu64 " events in %s (%.1f KiB)", seconds,
+                all->event_count, shown, (double)all->file_bytes / 1024);
+    if (!all->ended) {
+        diag_remark("memanalyze: the program was killed; its last events wait in shared memory");
+        diag_hint("memanalyze recover %s keeps them.", shown);
+    } else {
+        diag_hint("memanalyze report summary %s", shown);
+    }
+    trace_close(trace);
+    uint64_t children = count_children(request, path, started);
+    if (children) {
+        size_t stem = strlen(shown);
+
+        stem -= stem > 4 && strcmp(shown + stem - 4, ".zst") == 0 ? 4 : 0;
+        diag_remark("memanalyze: %" PRIu64 " more process%s in %.*s.PID%s", children,
+                    children == 1 ? "" : "es", (int)stem, shown, shown + stem);
+    }
+}
+
+static status record(struct request *request, int *exit_code)
+{
+    char trace[2 * PATH_MAX];
+    time_t started = time(NULL);
+    pid_t pid;
+
+    TRY(find_program(request));
+    TRY(check_program(request->path, 0));
+    TRY(find_library(request));
+    TRY(check_output(request));
+    TRY(run_program(request, &pid, exit_code));
+    if (!request->quiet && !is_pattern(request)) {
+        trace_file_of(request, pid, trace);
+        say_what_was_recorded(request, trace, started);
+    }
+    return OK;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct arguments arguments = arguments_of(command, argc, argv);
+    struct request *request = calloc(1, sizeof *request);
+    int argument, exit_code = EXIT_FAILED;
+
+    if (!request) {
+        diag_error("could not record: not enough memory");
+        return EXIT_FAILED;
+    }
+    while ((argument = arguments_next(&arguments)) >= 0) {
+        switch (argument) {
+        case OPTION_OUTPUT:
+            request->output = arguments.value;
+            break;
+        case OPTION_INTERVAL:
+            request->interval = arguments.value;
+            break;
+        case OPTION_FULL:
+            request->full = true;
+            break;
+        case OPTION_FORCE:
+            request->force = true;
+            break;
+        case OPTION_NO_CHILDREN:
+            request->no_children = true;
+            break;
+        case OPTION_QUIET:
+            request->quiet = true;
+            break;
+        }
+    }
+    request->program = argv + arguments.at - 1;
+    if (argument == ARGUMENT_BAD) {
+        exit_code = EXIT_USAGE;
+    } else if (argument == ARGUMENT_END || request->program[0][0] == '\0') {
+        exit_code = command_usage_error(command, "record needs a program to run");
+    } else if (request->output && request->output[0] == '\0') {
+        exit_code = command_usage_error(command, "-o needs a name");
+    } else if (request->interval && !is_size(request->interval)) {
+        exit_code = command_usage_error(
+            command, "\"%s\" is no interval: bytes, as in 65536, 64K or 2M", request->interval);
+    } else if (request->interval && request->full) {
+        exit_code = command_usage_error(command, "--full has no interval");
+    } else {
+        status result = record(request, &exit_code);
+
+        exit_code = result.code == STATUS_OK ? exit_code : command_exit(result);
+    }
+    free(request);
+    return exit_code;
+}
+
+const struct command command_record = {
+    .name = "record",
+    .sentence = "run a program and record its memory",
+    .usage = "record [OPTION...] [--] PROGRAM [ARGUMENT...]",
+    .options = options,
+    .notes = "The exit code is the program's; 128 + n when signal n ended it; 1 or 2 when it was not run.\n"
+             "Processes it starts write traces of their own, TRACE.PID.zst.\n\n"
+             "Example:\n"
+             "  memanalyze record -o jq.zst -- jq . big.json > out.json\n"
+             "  memanalyze report leaks jq.zst",
+    .host_arguments = true,
+    .run = run,
+};
