@@ -28,7 +28,7 @@ static char *table[TABLE_ROWS];
 static char *cache[CACHE_SLOTS];
 static uint64_t lost_blocks;
 
-OWN_FRAME static void *allocate(size_t size_bytes)
+OWN_FRAME static void *xmalloc(size_t size_bytes)
 {
     char *block = malloc(size_bytes);
 
@@ -43,13 +43,13 @@ OWN_FRAME static void *allocate(size_t size_bytes)
 OWN_FRAME static void load_table(void)
 {
     for (int row = 0; row < TABLE_ROWS; row++) {
-        table[row] = allocate(ROW_BYTES);
+        table[row] = xmalloc(ROW_BYTES);
     }
 }
 
 OWN_FRAME static char *parse_request(uint64_t number)
 {
-    return allocate(64 + number * 37 % 900);
+    return xmalloc(64 + number * 37 % 900);
 }
 
 OWN_FRAME static void cache_put(uint64_t number)
@@ -57,12 +57,12 @@ OWN_FRAME static void cache_put(uint64_t number)
     char **slot = &cache[number % CACHE_SLOTS];
 
     free(*slot);
-    *slot = allocate(200 + number * 13 % 300);
+    *slot = xmalloc(200 + number * 13 % 300);
 }
 
 OWN_FRAME static char *keep_session(void)
 {
-    return allocate(SESSION_BYTES);
+    return xmalloc(SESSION_BYTES);
 }
 
 OWN_FRAME static void serve(uint64_t number, int leaks)
