@@ -22,6 +22,7 @@
 #define STACK_BYTES 262144u
 #define TLS_BYTES   65536u
 
+#define SHORTEST_PAUSE_NS UINT64_C(500000)
 #define BLOCK_NS          UINT64_C(1000000000) /* events wait no longer */
 #define HEARTBEAT_NS      UINT64_C(10000000000)
 #define SECOND_NAME_NS    UINT64_C(1000000000) /* a thread's name is asked again after this */
@@ -68,6 +69,8 @@ static struct drain {
     struct cursor heap[MR_RINGS_MAX];
     uint32_t heap_count;
     uint64_t taken[MR_RINGS_MAX]; /* where each ring was read to */
+    uint64_t seen[MR_RINGS_MAX];  /* each ring's head at the last look */
+    uint64_t fastest_gain;        /* words, of one ring, between the last two looks */
 
     uint64_t rate_ns, rate_id;
     double sample_budget;
@@ -431,15 +434,19 @@ static void take_owed_frees(void)
     }
 }
 
-/* Words waiting in the fullest ring. */
+/* Words waiting in the fullest ring. Notes by how much the fastest one grew since the last look. */
 static uint64_t fullest_ring(void)
 {
     uint64_t most = 0;
+    drain.fastest_gain = 0;
     uint32_t rings = mr_load_relaxed(&mr_session.rings_used);
     for (uint32_t i = 0; i < rings; i++) {
         struct mr_ring *ring = &mr_session.rings[i];
-        uint64_t waiting = mr_ring_published(ring) - mr_load_relaxed(&ring->tail);
+        uint64_t head = mr_ring_published(ring);
+        uint64_t waiting = head - mr_load_relaxed(&ring->tail), gain = head - drain.seen[i];
+        drain.seen[i] = head;
         most = waiting > most ? waiting : most;
+        drain.fastest_gain = gain > drain.fastest_gain ? gain : drain.fastest_gain;
     }
     return most;
 }
@@ -520,6 +527,17 @@ static void end_trace(void)
     mr_write_close(&drain.writer);
 }
 
+/* Events wait in the rings on purpose; what matters is how fast they come. A ring must not gain
+ * more than an eighth of itself between two looks. */
+static uint64_t next_pause(uint64_t pause_ns, uint64_t longest_ns)
+{
+    uint64_t gain = drain.fastest_gain, eighth = mr_session.ring_mask / 8;
+    pause_ns = gain > eighth ? pause_ns * eighth / gain : pause_ns * 2;
+    if (pause_ns < SHORTEST_PAUSE_NS)
+        return SHORTEST_PAUSE_NS;
+    return pause_ns < longest_ns ? pause_ns : longest_ns;
+}
+
 static void run(void)
 {
     uint64_t longest_ns = (uint64_t)mr_session.options.drain_ms * 1000000;
@@ -540,10 +558,7 @@ static void run(void)
             mr_store_release(&drain.flush_done, asked);
             mr_wake(&drain.flush_done);
         }
-        uint64_t waiting = fullest_ring();
-        pause_ns = waiting > mr_session.ring_mask / 8 ? 500000 : pause_ns * 2;
-        if (pause_ns > longest_ns)
-            pause_ns = longest_ns;
+        pause_ns = next_pause(pause_ns, longest_ns);
         uint32_t requests = mr_load_acquire(&drain.requests);
         if (!mr_load_acquire(&drain.stop_asked) &&
             mr_load_acquire(&drain.flush_asked) == mr_load_relaxed(&drain.flush_done))
