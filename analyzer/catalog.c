@@ -169,8 +169,9 @@ static status parse_key(struct parser *in, char *at)
     const struct {
         const char *key;
         const char **value;
-    } keys[] = {{"Reads", &report->reads},   {"Table", &report->table},   {"Bar", &report->bar},
-                {"Footer", &report->footer}, {"Caveat", &report->caveat}, {"Plain", &report->plain}};
+    } keys[] = {{"Reads", &report->reads},   {"Table", &report->table}, {"Bar", &report->bar},
+                {"Footer", &report->footer}, {"Empty", &report->empty}, {"Plain", &report->plain},
+                {"Caveat", &report->caveat}};
     char *colon = strchr(at, ':');
 
     in->section = IN_NOTHING;
@@ -275,6 +276,22 @@ const struct catalog_column *catalog_column(const struct catalog_report *report,
         }
     }
     return NULL;
+}
+
+bool catalog_takes(const struct catalog_parameter *parameter, const char *value)
+{
+    const char *at = parameter->meaning;
+    size_t length = strcspn(at, ": "), value_length = strlen(value);
+
+    if (!memchr(at, '|', length)) {
+        return true;
+    }
+    for (const char *end = at + length; at < end; at += strcspn(at, "|: ") + 1) {
+        if (strcspn(at, "|: ") == value_length && memcmp(at, value, value_length) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- all reports --------------------------------------------------------------------------- */

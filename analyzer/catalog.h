@@ -13,6 +13,7 @@
  *   -- Table:    function live_bytes                           the columns a table shows, in order
  *   -- Bar:      live_bytes                                    ... with a bar for this one
  *   -- Footer:   {rows} of {all_rows} sites                    below the table, see render.h
+ *   -- Empty:    no site leaks                                 instead of a table without rows
  *   -- Plain:    why                                           rows are lines for another tool
  *   -- Caveat:   what not to conclude
  *
@@ -58,7 +59,7 @@ struct catalog_parameter {
     int number; /* of $n */
     const char *name;
     enum catalog_type type; /* TEXT, or a number */
-    const char *meaning;
+    const char *meaning;    /* "a|b|c: ..." when only these are values */
 };
 
 struct catalog_report {
@@ -66,7 +67,7 @@ struct catalog_report {
     const char *sentence;
     const char *origin; /* path of the user's file; NULL: shipped */
     const char *text;   /* the whole file */
-    const char *reads, *table, *bar, *footer, *plain, *caveat; /* NULL: not there */
+    const char *reads, *table, *bar, *footer, *empty, *plain, *caveat; /* NULL: not there */
     struct catalog_parameter parameters[CATALOG_PARAMETERS_MAX];
     size_t parameter_count;
     struct catalog_column columns[CATALOG_COLUMNS_MAX];
@@ -95,6 +96,9 @@ void catalog_release(struct catalog_report *report);
 
 /* What the report says about a column; NULL: nothing. */
 const struct catalog_column *catalog_column(const struct catalog_report *report, const char *name);
+
+/* Whether a parameter takes this value. */
+bool catalog_takes(const struct catalog_parameter *parameter, const char *value);
 
 /* The type of a column that nothing documents: by the unit at the end of its name. */
 enum catalog_type catalog_type_of_name(const char *name);

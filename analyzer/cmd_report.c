@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VALUES_MAX = 16, SPARK_STEPS = 32 };
+enum { VALUES_MAX = 16, SPARK_STEPS_MAX = 48 };
 
 enum { OPTION_FORMAT, OPTION_LIST, OPTION_EXPLAIN, OPTION_SQL, OPTION_PARAMETERS };
 
@@ -30,6 +30,7 @@ static const struct command_option options[] = {
     {"verdict", 0, "VERDICT", "only this verdict"},
     {"measure", 0, "WHAT", "live, allocated, peak, temporary or waste"},
     {"moment", 0, "WHICH", "peak or end"},
+    {"kinds", 0, "WHICH", "occurred or all"},
     {"steps", 0, "COUNT", "rows to make of the time"},
     {"value", 0, "WHAT", "bytes or blocks"},
     {"set", 's', "NAME=VALUE", "any parameter of a report, also of your own"},
@@ -233,9 +234,14 @@ static bool bind_values(const struct request *request, const struct catalog_repo
             parameter->value.kind = CELL_INTEGER;
             if (!parse_number(value, &parameter->value.integer)) {
                 diag_error("--%s takes a number, not \"%s\"", name, value);
-                diag_hint("%s: %s", name, found->meaning);
+                diag_hint("--%s: %s", name, found->meaning);
                 return false;
             }
+        }
+        if (found->type == TYPE_TEXT && !catalog_takes(found, value)) {
+            diag_error("--%s does not take \"%s\"", name, value);
+            diag_hint("--%s: %s", name, found->meaning);
+            return false;
         }
     }
     return true;
@@ -347,10 +353,11 @@ static status print_sparklines(struct db *db, const struct catalog *catalog,
                                const struct render_options *out, int64_t run)
 {
     const struct catalog_report *timeline = catalog_find(catalog, "timeline");
+    size_t steps = (out->width - 20) / 2 < SPARK_STEPS_MAX ? (out->width - 20) / 2 : SPARK_STEPS_MAX;
     const struct query_parameter parameters[] = {
         {"$1", {.kind = run ? CELL_INTEGER : CELL_NULL, .integer = run}},
-        {"$2", {.kind = CELL_INTEGER, .integer = SPARK_STEPS}}};
-    double live[SPARK_STEPS], resident[SPARK_STEPS];
+        {"$2", {.kind = CELL_INTEGER, .integer = (int64_t)steps}}};
+    double live[SPARK_STEPS_MAX], resident[SPARK_STEPS_MAX];
     struct cell cells[CATALOG_COLUMNS_MAX];
     struct query *query = NULL;
     size_t count = 0;
@@ -360,7 +367,7 @@ static status print_sparklines(struct db *db, const struct catalog *catalog,
         return OK;
     }
     TRY(query_open(db, "report \"timeline\"", timeline->text, parameters, 2, &query));
-    while (count < SPARK_STEPS && query_column_count(query) <= CATALOG_COLUMNS_MAX &&
+    while (count < steps && query_column_count(query) <= CATALOG_COLUMNS_MAX &&
            query_step(query, cells).code == STATUS_OK) {
         live[count] = resident[count] = 0;
         for (size_t i = 0; i < query_column_count(query); i++) {
@@ -399,7 +406,7 @@ static status print_rows(const struct catalog_report *report, struct query *quer
     size_t count = query_column_count(query);
     struct render_column *columns = calloc(count, sizeof *columns);
     struct cell *cells = calloc(count, sizeof *cells);
-    struct render_layout layout = {report->table, report->bar, report->footer};
+    struct render_layout layout = {report->table, report->bar, report->footer, report->empty};
     struct render *render = NULL;
     status result = FAIL;
 
@@ -508,8 +515,7 @@ static int run_request(const struct request *request, const struct catalog *cata
         return EXIT_DONE;
     }
     if (!path) {
-        return command_usage_error(request->command, report ? "report needs a database or a trace"
-                                                            : "report needs a report and a database");
+        return command_usage_error(request->command, "report needs a database or a trace");
     }
     report = report ? report : catalog_find(catalog, "summary");
     return report ? command_exit(print_report(request, catalog, report, path)) : EXIT_FAILED;

@@ -137,7 +137,8 @@ static status complain(sqlite3 *database, const char *title, const char *sql)
     if (!message || code == SQLITE_NOMEM) {
         diag_error("could not run %s: out of memory", title);
     } else {
-        diag_error("could not run %s: %s", title, message);
+        diag_error("could not run %s: %s", title,
+                   code == SQLITE_AUTH ? "it would do more than read" : message);
         tell_place(sql, offset);
         tell_hint(database, code, message);
     }

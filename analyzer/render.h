@@ -42,6 +42,7 @@ struct render_layout {
     /* Words with {rows}: how many were shown; {name}: that column in the last row; {share name}: the
      * part of column all_name that the rows shown hold. */
     const char *footer;
+    const char *empty; /* said when there are no rows */
 };
 
 struct render;

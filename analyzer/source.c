@@ -4,39 +4,13 @@
 
 #include "db.h"
 #include "diag.h"
-#include "import.h"
 #include "query.h"
-#if __has_include("run_cache.h")
-#include "run_cache.h"
-#endif
 
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 bool source_exists(const char *path)
 {
     return access(path, F_OK) == 0;
-}
-
-/* Starts like an SQLite file; false also when it cannot be read, which is told. */
-static status is_database(const char *path, bool *out)
-{
-    static const char magic[16] = "SQLite format 3";
-    char start[sizeof magic];
-    FILE *file = fopen(path, "re");
-
-    *out = false;
-    if (!file) {
-        diag_error("could not read \"%s\": %m", path);
-        diag_hint("memanalyze record -o run.zst -- PROGRAM records a trace; "
-                  "memanalyze import run.zst -o run.db makes a database of it.");
-        return FAIL;
-    }
-    *out = fread(start, 1, sizeof start, file) == sizeof start &&
-           memcmp(start, magic, sizeof magic) == 0;
-    fclose(file);
-    return OK;
 }
 
 /* Whether it is one of ours, and of this version. */
@@ -63,29 +37,29 @@ static status check_schema(struct db *db, const char *path)
 
 status source_open(const char *path, struct source *out)
 {
-    bool database;
-
     *out = (struct source){0};
-    TRY(is_database(path, &database));
-    if (!database) {
-#if __has_include("run_cache.h")
-        return run_cache_open(path, &out->db, &out->incomplete);
-#else
-        diag_error("could not read \"%s\": it is no database", path);
-        diag_hint("memanalyze import \"%s\" -o run.db makes one of a trace.", path);
+    if (!source_exists(path)) {
+        diag_error("could not read \"%s\": %m", path);
+        diag_hint("memanalyze record -o run.zst -- PROGRAM records a trace; report and query take it as it is.");
         return FAIL;
-#endif
     }
-    TRY(db_open(path, DB_READ, &out->db));
-    status checked = check_schema(out->db, path);
-    if (checked.code != STATUS_OK) {
+    status result = run_cache_open(path, &out->cache);
+    out->incomplete = result.code == STATUS_INCOMPLETE;
+    if (result.code == STATUS_OK || out->incomplete) {
+        result = db_open(out->cache.path, DB_READ, &out->db);
+    }
+    if (result.code == STATUS_OK) {
+        result = check_schema(out->db, path);
+    }
+    if (result.code != STATUS_OK) {
         source_close(out);
     }
-    return checked;
+    return result;
 }
 
 void source_close(struct source *source)
 {
     db_close(source->db);
+    run_cache_close(&source->cache);
     source->db = NULL;
 }

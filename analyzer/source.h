@@ -3,14 +3,13 @@
 #ifndef MEMANALYZE_SOURCE_H
 #define MEMANALYZE_SOURCE_H
 
-#include "status.h"
-
-#include <stdbool.h>
+#include "run_cache.h"
 
 struct db;
 
 struct source {
     struct db *db;
+    struct run_cache cache;
     bool incomplete; /* a trace was given, and something of it is missing */
 };
 

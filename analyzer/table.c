@@ -26,7 +26,8 @@ struct shown {
     enum catalog_type type;
     bool right;          /* aligned */
     bool with_interval;
-    bool hidden;         /* no room */
+    bool empty;          /* not one value, and a report chose the columns: not shown */
+    bool hidden;         /* empty, or no room */
     size_t value_width;  /* widest value */
     size_t interval_width;
     size_t text_width;   /* TEXT and NOTE: cut or wrapped there */
@@ -38,6 +39,7 @@ struct row {
     double bar;
     char *details, *prose, *stack; /* NULL: none */
     bool starts_group;
+    bool all_zero; /* its MIXED figure is 0: no alarm */
 };
 
 struct table {
@@ -363,6 +365,9 @@ static status make_row(struct table *table, const struct cell *cells, struct row
         if (!row->values[i] || !row->intervals[i]) {
             return no_memory();
         }
+        if (shown->type == TYPE_MIXED && number_of(&cells[shown->column]) == 0) {
+            row->all_zero = true;
+        }
         if (!table->started && shown->type == TYPE_VALUE && cells[shown->column].kind == CELL_TEXT) {
             shown->right = false;
             shown->type = TYPE_TEXT;
@@ -430,6 +435,8 @@ static void measure(struct table *table)
                 interval_width > shown->interval_width ? interval_width : shown->interval_width;
         }
         shown->text_width = shown->value_width;
+        shown->empty = shown->value_width == 0 && table->layout.table;
+        shown->hidden = shown->empty;
         snprintf(shown->title, sizeof shown->title, "%s", table->columns[shown->column].name);
     }
 }
@@ -533,14 +540,15 @@ static void put_blanks(const struct table *table, size_t count)
 }
 
 /* A verdict shows its urgency. */
-static enum render_style style_of(const struct table *table, const struct shown *shown,
-                                  const char *value)
+static enum render_style style_of(const struct table *table, const struct row *row,
+                                  const struct shown *shown, const char *value)
 {
     static const struct {
         const char *word;
         enum render_style style;
     } words[] = {{"leak", STYLE_RED},    {"growing", STYLE_YELLOW}, {"undecided", STYLE_YELLOW},
-                 {"cache", STYLE_GREEN}, {"startup", STYLE_GREEN},  {"steady", STYLE_GREEN}};
+                 {"cache", STYLE_GREEN}, {"startup", STYLE_GREEN},  {"steady", STYLE_GREEN},
+                 {"lost events", STYLE_YELLOW}, {"gaps", STYLE_YELLOW}};
     const char *name = table->columns[shown->column].name;
 
     if (shown->type == TYPE_GROUP) {
@@ -548,6 +556,9 @@ static enum render_style style_of(const struct table *table, const struct shown 
     }
     if (shown->type == TYPE_NOTE) {
         return STYLE_DIM;
+    }
+    if (row->all_zero) {
+        return STYLE_NONE;
     }
     if (strcmp(name, "verdict") == 0 || strcmp(name, "what") == 0) {
         for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -603,10 +614,11 @@ static size_t wrap_bytes(const char *text, size_t width)
     return word > 0 ? word : take;
 }
 
-static size_t put_cell(const struct table *table, const struct shown *shown, const char *value,
-                       const char *interval)
+static size_t put_cell(const struct table *table, const struct row *row, size_t at)
 {
-    enum render_style style = style_of(table, shown, value);
+    const struct shown *shown = &table->shown[at];
+    const char *value = row->values[at], *interval = row->intervals[at];
+    enum render_style style = style_of(table, row, shown, value);
     size_t width = units_width(value, strlen(value)), used;
 
     if (shown->type == TYPE_NOTE) {
@@ -715,7 +727,7 @@ static void put_row(const struct table *table, const struct row *row, bool first
         if (*row->values[i]) {
             put_blanks(table, owed);
             owed = 0;
-            owed = width_of(shown) - put_cell(table, shown, row->values[i], row->intervals[i]) + GAP;
+            owed = width_of(shown) - put_cell(table, row, i) + GAP;
         } else {
             owed += width_of(shown) + GAP;
         }
@@ -856,15 +868,34 @@ static void put_footer(const struct table *table)
     putc('\n', table->options.out);
 }
 
+/* Columns that found no room; a note that did not is no loss. */
+static void put_hidden(const struct table *table)
+{
+    const char *before = "\nnot shown, for lack of width: ";
+
+    for (size_t i = 0; i < table->shown_count; i++) {
+        const struct shown *shown = &table->shown[i];
+
+        if (shown->hidden && !shown->empty && shown->type != TYPE_NOTE) {
+            fprintf(table->options.out, "%s%s", before, table->columns[shown->column].name);
+            before = ", ";
+        }
+    }
+    if (before[0] == ',') {
+        fputs(" (--format csv has them)\n", table->options.out);
+    }
+}
+
 void table_finish(struct table *table)
 {
     if (table->rows == 0) {
-        fputs("(no rows)\n", table->options.out);
+        fprintf(table->options.out, "%s\n", table->layout.empty ? table->layout.empty : "(no rows)");
         return;
     }
     if (!table->started) {
         start(table);
     }
+    put_hidden(table);
     if (table->layout.footer) {
         put_footer(table);
     }

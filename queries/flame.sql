@@ -4,8 +4,8 @@
 -- Reads:    run, stack_stat, stack
 -- Params:
 --   $1 run      ID    the run's id (default: the first)
---   $2 measure  TEXT  live (at the end), allocated, peak, temporary or waste (default: live)
---   $3 value    TEXT  bytes or blocks (default: bytes)
+--   $2 measure  TEXT  live|allocated|peak|temporary|waste: live is alive at the end (default: live)
+--   $3 value    TEXT  bytes|blocks: what to add up (default: bytes)
 -- Columns:
 --   folded  TEXT   outermost call first, separated by ;
 --   value   COUNT  bytes or blocks, estimated

@@ -5,8 +5,8 @@
 -- Params:
 --   $1 run    ID     the run's id (default: the first)
 --   $2 limit  COUNT  rows to show (default: 20)
---   $3 by     TEXT   function or stack: what makes a row (default: function)
---   $4 order  TEXT   bytes or calls: what comes first (default: bytes)
+--   $3 by     TEXT   function|stack: what makes a row (default: function)
+--   $4 order  TEXT   bytes|calls: what comes first (default: bytes)
 -- Columns:
 --   alloc_bytes       BYTES  requested
 --   alloc_bytes_low   BYTES

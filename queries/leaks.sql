@@ -5,10 +5,11 @@
 -- Params:
 --   $1 run      ID     the run's id (default: the first)
 --   $2 limit    COUNT  rows to show (default: 20)
---   $3 verdict  TEXT   only leak, growing, undecided, cache, startup or steady (default: all)
+--   $3 verdict  TEXT   leak|growing|undecided|cache|startup|steady|all: only this one (default: all but steady)
 -- Columns:
 --   rank                           COUNT  1 is the most urgent
---   verdict                        TEXT   leak; growing: never shrank, may be unbounded; undecided: too few samples or too short a run; cache, startup, steady: no leak
+--   verdict                        TEXT   leak; growing: never shrank, may be unbounded; undecided: too few samples or
+--                                         too short a run; cache, startup, steady: no leak
 --   function                       TEXT   innermost function that is not an allocator's
 --   live_bytes                     BYTES  alive at the end
 --   live_bytes_low                 BYTES
@@ -30,13 +31,13 @@
 --   stack_key                      KEY    the same for this stack on every machine
 --   all_rows                       TOTAL  sites before the limit
 --   all_live_bytes                 TOTAL  live_bytes of these
+--   steady_rows                    TOTAL  sites judged steady
 -- Table:    rank verdict function live_bytes leak_rate_bytes_per_hour leaked_share
--- Footer:   {rows} of {all_rows} sites: {share live_bytes} of {all_live_bytes} judged and live
+-- Footer:   {rows} of {all_rows} sites: {share live_bytes} of {all_live_bytes}; steady and not listed: {steady_rows}
+-- Empty:    no site leaks, grows or keeps what it allocated; --verdict steady lists the others
 -- Caveat:   a cache that never evicted anything during the run looks like a leak; it is called growing.
 WITH judged AS (
     SELECT l.*,
-           s.text AS stack,
-           s.key AS stack_key,
            CASE l.verdict
                WHEN 'leak' THEN 1
                WHEN 'growing' THEN 2
@@ -44,9 +45,9 @@ WITH judged AS (
                WHEN 'cache' THEN 4
                WHEN 'startup' THEN 5
                ELSE 6
-           END AS urgency
+           END AS urgency,
+           COUNT(*) FILTER (WHERE l.verdict = 'steady') OVER () AS steady_rows
       FROM leak l
-      LEFT JOIN stack s ON s.id = l.stack_id
      WHERE l.run_id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
 ),
 ranked AS (
@@ -55,10 +56,23 @@ ranked AS (
                ORDER BY urgency, COALESCE(leak_rate_bytes_per_hour, 0) DESC, live_bytes DESC, id
            ) AS place
       FROM judged j
+),
+kept AS (
+    SELECT r.*,
+           COUNT(*) OVER () AS all_rows,
+           SUM(live_bytes) OVER () AS all_live_bytes
+      FROM ranked r
+     WHERE CASE COALESCE(CAST($3 AS TEXT), '')
+               WHEN '' THEN verdict <> 'steady'
+               WHEN 'all' THEN TRUE
+               ELSE verdict = CAST($3 AS TEXT)
+           END
+     ORDER BY place
+     LIMIT COALESCE(CAST($2 AS BIGINT), 20)
 )
 SELECT place AS rank,
        verdict,
-       function,
+       k.function,
        CAST(ROUND(live_bytes) AS BIGINT) AS live_bytes,
        CAST(ROUND(live_bytes_low) AS BIGINT) AS live_bytes_low,
        CAST(ROUND(live_bytes_high) AS BIGINT) AS live_bytes_high,
@@ -75,12 +89,11 @@ SELECT place AS rank,
        oldest_ns,
        samples,
        reason,
-       stack,
-       stack_key,
-       COUNT(*) OVER () AS all_rows,
-       CAST(ROUND(SUM(live_bytes) OVER ()) AS BIGINT) AS all_live_bytes
-  FROM ranked
- WHERE CAST($3 AS TEXT) IS NULL
-    OR verdict = CAST($3 AS TEXT)
+       s.text AS stack,
+       s.key AS stack_key,
+       all_rows,
+       CAST(ROUND(all_live_bytes) AS BIGINT) AS all_live_bytes,
+       steady_rows
+  FROM kept k
+  LEFT JOIN stack s ON s.id = k.stack_id
  ORDER BY place
- LIMIT COALESCE(CAST($2 AS BIGINT), 20)

@@ -3,7 +3,8 @@
 --
 -- Reads:    run, loss, gap
 -- Params:
---   $1 run  ID  the run's id (default: the first)
+--   $1 run    ID    the run's id (default: the first)
+--   $2 kinds  TEXT  occurred|all: all adds what was watched and did not occur (default: occurred)
 -- Columns:
 --   kind      TEXT   what is missing
 --   count     COUNT  how often; empty: cannot be told
@@ -11,8 +12,11 @@
 --   first_ns  NS     start of the stretch that is missing, since the start of the run
 --   last_ns   NS     its end; empty: until the end
 --   detail    PROSE  what it means and what to do
+--   all_rows  TOTAL  kinds that were watched
 -- Table:    kind count bytes first_ns last_ns
--- Caveat:   a kind that is not listed was not watched; one with 0 was watched and did not occur.
+-- Footer:   {rows} of {all_rows} kinds of loss that were watched
+-- Empty:    nothing is known to be missing; --kinds all lists what was watched
+-- Caveat:   a kind that --kinds all does not list was not watched.
 WITH chosen AS (
     SELECT COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run)) AS id
 ),
@@ -28,12 +32,19 @@ listed AS (
            g.reason, g.id
       FROM gap g
       JOIN chosen c ON c.id = g.run_id
+),
+counted AS (
+    SELECT l.*, COUNT(*) OVER () AS all_rows FROM listed l
 )
 SELECT kind,
        count,
        bytes,
        first_ns,
        last_ns,
-       detail
-  FROM listed
+       detail,
+       all_rows
+  FROM counted
+ WHERE CAST($2 AS TEXT) = 'all'
+    OR count > 0
+    OR count IS NULL
  ORDER BY CASE WHEN count = 0 THEN 1 ELSE 0 END, kind, tie

@@ -5,7 +5,7 @@
 -- Params:
 --   $1 run    ID     the run's id (default: the first)
 --   $2 limit  COUNT  rows to show (default: 20)
---   $3 by     TEXT   function or stack: what makes a row (default: function)
+--   $3 by     TEXT   function|stack: what makes a row (default: function)
 -- Columns:
 --   peak_bytes        BYTES  alive at the peak
 --   peak_bytes_low    BYTES

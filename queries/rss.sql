@@ -4,7 +4,7 @@
 -- Reads:    run, process_tick, allocator_tick, timeline_interval
 -- Params:
 --   $1 run     ID    the run's id (default: the first)
---   $2 moment  TEXT  only peak or end (default: both)
+--   $2 moment  TEXT  peak|end: only this one (default: both)
 -- Columns:
 --   moment      GROUP  peak: the resident set was largest; end: its last reading
 --   time_ns     NS     when, since the start of the run

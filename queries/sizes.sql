@@ -4,7 +4,7 @@
 -- Reads:    run, size_stat_interval
 -- Params:
 --   $1 run      ID    the run's id (default: the first)
---   $2 measure  TEXT  allocated or live, at the end (default: allocated)
+--   $2 measure  TEXT  allocated|live: everything, or what is alive at the end (default: allocated)
 -- Columns:
 --   low_bytes         BYTES  requested sizes from here ...
 --   high_bytes        BYTES  ... up to and with here

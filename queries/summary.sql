@@ -87,16 +87,18 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
            'exact'
       FROM chosen c
      UNION ALL
-    SELECT 201, 'heap', 'allocations', c.alloc_calls, c.alloc_calls, c.alloc_calls, 'count', NULL,
-           'exact; ' || CAST(c.free_calls AS TEXT) || ' frees'
+    SELECT 201, 'heap', 'allocations', c.alloc_calls, c.alloc_calls, c.alloc_calls, 'count', NULL, 'exact'
       FROM chosen c
      UNION ALL
-    SELECT 202, 'heap', 'allocation rate', p.rate, p.rate, p.rate, 'bytes_per_second', NULL,
-           'mean over the run'
+    SELECT 202, 'heap', 'frees', c.free_calls, c.free_calls, c.free_calls, 'count', NULL, 'exact'
+      FROM chosen c
+     UNION ALL
+    SELECT 203, 'heap', 'allocation rate', p.rate, p.rate, p.rate, 'bytes_per_second', NULL,
+           'mean'
       FROM (SELECT CAST(ROUND(alloc_bytes * 1000000000.0 / NULLIF(duration_ns, 0)) AS BIGINT) AS rate
               FROM chosen) p
      UNION ALL
-    SELECT 203, 'heap', 'peak live',
+    SELECT 204, 'heap', 'peak live',
            CAST(ROUND(COALESCE(s.bytes, 0)) AS BIGINT),
            CAST(ROUND(COALESCE(s.bytes_low, 0)) AS BIGINT),
            CAST(ROUND(COALESCE(s.bytes_high, 0)) AS BIGINT),
@@ -105,7 +107,7 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
       FROM chosen c
       LEFT JOIN run_stat_interval s ON s.run_id = c.id AND s.measure = 'peak'
      UNION ALL
-    SELECT 204, 'heap', 'live at the end',
+    SELECT 205, 'heap', 'live at the end',
            CAST(ROUND(COALESCE(s.bytes, 0)) AS BIGINT),
            CAST(ROUND(COALESCE(s.bytes_low, 0)) AS BIGINT),
            CAST(ROUND(COALESCE(s.bytes_high, 0)) AS BIGINT),
@@ -114,7 +116,7 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
       FROM chosen c
       LEFT JOIN run_stat_interval s ON s.run_id = c.id AND s.measure = 'live'
      UNION ALL
-    SELECT 205, 'heap', 'allocator free', a.free_bytes, a.free_bytes, a.free_bytes, 'bytes', a.time_ns,
+    SELECT 206, 'heap', 'allocator free', a.free_bytes, a.free_bytes, a.free_bytes, 'bytes', a.time_ns,
            'kept by malloc'
       FROM allocator a
      WHERE a.last_place = 1
@@ -145,7 +147,7 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
        AND r.cgroup_limit_bytes IS NOT NULL
      UNION ALL
     SELECT 400, 'recorder', 'CPU time', q.share, q.share, q.share, 'ppm', NULL,
-           'of one processor'
+           'of a processor'
       FROM (SELECT CAST(ROUND(t.cpu_ns * 1000000.0 / NULLIF(c.duration_ns, 0)) AS BIGINT) AS share
               FROM recorder t
              CROSS JOIN chosen c
@@ -172,14 +174,11 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
      UNION ALL
     SELECT 404, 'recorder', 'gaps', m.gaps, m.gaps, m.gaps, 'count', NULL,
            CASE
-               WHEN c.complete = 1 THEN 'complete'
+               WHEN c.complete = 1 AND m.kinds > 0 THEN 'see report losses'
+               WHEN c.complete = 1 THEN 'nothing missing'
                WHEN c.end_reason IS NULL THEN 'no orderly end: killed, or cut off'
-               ELSE 'incomplete'
+               ELSE 'incomplete, see report losses'
            END
-               || CASE
-                      WHEN m.kinds > 0 THEN '; see report losses'
-                      ELSE ''
-                  END
       FROM chosen c
      CROSS JOIN missing m
 )

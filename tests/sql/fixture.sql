@@ -96,4 +96,7 @@ INSERT INTO leak VALUES
   'allocated in the first 0.6 ms only, and kept'),
  (4, 1, 2, 'undecided', 4, 2, 'parse_line', 30, 5, 327930, 106000, 766000, 3279, 1065, 7654,
   NULL, NULL, NULL, NULL, NULL, NULL, NULL, 3000000000, 2000000000, 0.2,
-  '5 survivors are too few to judge');
+  '5 survivors are too few to judge'),
+ (5, 1, 5, 'steady', 2, 1, 'log_line', 40, 0, 0, 0, 0, 0, 0, 0,
+  NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1000000, NULL,
+  'every sampled block was freed');

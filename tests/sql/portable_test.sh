@@ -93,6 +93,8 @@ for report in summary rss peak hotspots sizes threads flame losses timeline; do
 done
 compare leaks 1 NULL "'leak'"
 compare leaks 1 2
+compare leaks 1 NULL "'all'"
+compare losses 1 "'all'"
 compare peak 1 2 "'stack'"
 compare hotspots NULL NULL "'stack'" "'calls'"
 compare temporary NULL 1 "'stack'"

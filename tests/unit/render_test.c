@@ -118,7 +118,7 @@ static struct cell text(const char *value)
 static char *print(enum render_format format, size_t width, bool escape)
 {
     static const struct render_layout layout = {"live_bytes share name", NULL,
-                                                "{rows} of {all_rows} names"};
+                                                "{rows} of {all_rows} names", NULL};
     char *out = NULL;
     size_t bytes = 0;
     FILE *stream = open_memstream(&out, &bytes);
