@@ -40,8 +40,8 @@ struct cursor {
 
 static struct drain {
     void *memory; /* stack and thread-local block */
-    _Atomic uint32_t tid;
-    _Atomic uint32_t ready;
+    int tid;
+    _Atomic uint32_t ready, ended;
     _Atomic uint32_t requests; /* what the thread waits on: rises with every request */
     _Atomic uint32_t flush_asked, flush_done;
     _Atomic uint32_t stop_asked;
@@ -524,7 +524,7 @@ static void end_trace(void)
     take_events(now_ns, true);
     tell_end(now_ns);
     close_block(now_ns, MR_BLOCK_LAST);
-    mr_write_close(&drain.writer);
+    mr_close(drain.writer.file); /* the memory goes with the process */
 }
 
 /* Events wait in the rings on purpose; what matters is how fast they come. A ring must not gain
@@ -565,6 +565,8 @@ static void run(void)
             mr_wait(&drain.requests, requests, pause_ns);
     }
     end_trace();
+    mr_store_release(&drain.ended, 1); /* whoever stops need not wait for the thread's own end */
+    mr_wake(&drain.ended);
 }
 
 static int thread_main(void *unused)
@@ -651,7 +653,7 @@ void mr_drain_flush(unsigned end_reason)
     for (;;) {
         uint32_t done = mr_load_acquire(&drain.flush_done);
         if ((int32_t)(done - ticket) >= 0 || mr_monotonic_ns() > deadline ||
-            !mr_load_relaxed(&drain.tid))
+            mr_load_relaxed(&drain.ended))
             return;
         mr_wait(&drain.flush_done, done, 10000000);
     }
@@ -663,11 +665,10 @@ bool mr_drain_stop(unsigned end_reason)
     drain.end_reason = end_reason;
     mr_store_release(&drain.stop_asked, 1);
     request();
-    uint32_t tid;
-    while ((tid = mr_load_acquire(&drain.tid)) != 0) { /* the kernel clears it when the thread ends */
+    while (!mr_load_acquire(&drain.ended)) {
         if (mr_monotonic_ns() > deadline)
             return false;
-        mr_wait_shared(&drain.tid, tid, 10000000);
+        mr_wait(&drain.ended, 0, 10000000);
     }
     return true;
 }

@@ -57,6 +57,7 @@ struct mr_map_counters mr_map_counters;
 #define ALLOCATOR_MS    5000
 #define COST_RATIO      1000 /* a source may take this part of the time */
 #define SMAPS_BYTES     65536
+#define FIRST_SMAPS_NS  UINT64_C(50000000) /* a process that dies younger is not worth its cost */
 #define CGROUP_PATH_MAX 512
 
 /* What the allocator said, passed from a host thread to the drain thread. */
@@ -368,6 +369,7 @@ void mr_gauges_start(void)
     char *buffer = state.buffer ? state.buffer : mr_pages_map(SMAPS_BYTES);
     memset(&state, 0, sizeof state);
     state.buffer = buffer;
+    state.memory_ns = mr_monotonic_ns() + 2 * FIRST_SMAPS_NS;
     find_cgroup();
 }
 
@@ -382,7 +384,7 @@ void mr_gauges_tick(struct mr_encoder *encoder, uint64_t now_ns, bool final)
     if (!memory)
         return;
     uint64_t before = mr_thread_cpu_ns();
-    if (state.buffer)
+    if (state.buffer && now_ns - mr_session.start_monotonic_ns > FIRST_SMAPS_NS)
         read_smaps(encoder);
     read_faults(encoder);
     read_cgroup(encoder);

@@ -65,8 +65,6 @@ bool mr_copy_memory(void *to, const void *from, size_t size);
 
 /* Waiting: until *place is not `expected`, a wake, or the time is over. */
 void mr_wait(const void *place, uint32_t expected, uint64_t timeout_ns);
-/* The same for a word that the kernel itself clears, as it does when a thread ends. */
-void mr_wait_shared(const void *place, uint32_t expected, uint64_t timeout_ns);
 void mr_wake(const void *place);
 
 #endif

@@ -209,21 +209,11 @@ bool mr_copy_memory(void *to, const void *from, size_t size)
            (long)size;
 }
 
-static void wait_for(const void *place, int operation, uint32_t expected, uint64_t timeout_ns)
+void mr_wait(const void *place, uint32_t expected, uint64_t timeout_ns)
 {
     struct timespec timeout = {(time_t)(timeout_ns / 1000000000u),
                                (long)(timeout_ns % 1000000000u)};
-    mr_syscall(SYS_futex, (long)place, operation, expected, (long)&timeout, 0, 0);
-}
-
-void mr_wait(const void *place, uint32_t expected, uint64_t timeout_ns)
-{
-    wait_for(place, FUTEX_WAIT_PRIVATE, expected, timeout_ns);
-}
-
-void mr_wait_shared(const void *place, uint32_t expected, uint64_t timeout_ns)
-{
-    wait_for(place, FUTEX_WAIT, expected, timeout_ns);
+    mr_syscall(SYS_futex, (long)place, FUTEX_WAIT_PRIVATE, expected, (long)&timeout, 0, 0);
 }
 
 void mr_wake(const void *place)

@@ -659,12 +659,34 @@ static struct mr_cfi_rule rule_of_row(const struct row *row, const struct common
 
 /* ---- tables --------------------------------------------------------------------------------- */
 
-/* An entry of .eh_frame: its bytes after the length. */
-static struct cursor take_entry(const uint8_t *entry, const struct dl_find_object *module)
-{
-    struct cursor in = {.at = entry, .end = module->dlfo_map_end};
+/* A module's tables, and the bytes in which they lie. */
+struct tables {
+    const uint8_t *header; /* .eh_frame_hdr */
+    const uint8_t *start;
+    const uint8_t *end;
+};
 
-    if (entry < (const uint8_t *)module->dlfo_map_start || entry >= in.end) {
+/* Of a module with holes, only the segment of the code is told, and the tables lie in another: then
+ * all they can reach with their 32-bit distances is theirs. */
+static struct tables tables_of(const struct dl_find_object *module)
+{
+    struct tables tables = {module->dlfo_eh_frame, module->dlfo_map_start, module->dlfo_map_end};
+
+    if (tables.header && (tables.header < tables.start || tables.header >= tables.end)) {
+        uintptr_t header = (uintptr_t)tables.header;
+
+        tables.start = header > INT32_MAX ? tables.header - INT32_MAX : NULL;
+        tables.end = tables.header + INT32_MAX;
+    }
+    return tables;
+}
+
+/* An entry of .eh_frame: its bytes after the length. */
+static struct cursor take_entry(const uint8_t *entry, const struct tables *tables)
+{
+    struct cursor in = {.at = entry, .end = tables->end};
+
+    if (entry < tables->start || entry >= in.end) {
         return (struct cursor){.bad = true};
     }
     uint64_t bytes = take_unsigned(&in, 4);
@@ -734,14 +756,14 @@ static bool take_common(struct cursor in, struct common *out)
 
 /* FDE: distance back to its CIE | first address | bytes of code | augmentation data | program */
 static struct mr_cfi_rule rule_in_fde(const uint8_t *fde, uintptr_t address,
-                                      const struct dl_find_object *module)
+                                      const struct tables *tables)
 {
-    struct cursor in = take_entry(fde, module);
+    struct cursor in = take_entry(fde, tables);
     const uint8_t *back_from = in.at;
     uint64_t back = take_unsigned(&in, 4);
     struct common common;
 
-    if (in.bad || back == 0 || !take_common(take_entry(back_from - back, module), &common)) {
+    if (in.bad || back == 0 || !take_common(take_entry(back_from - back, tables), &common)) {
         return stop;
     }
     uintptr_t start = take_pointer(&in, common.pointer_encoding, 0);
@@ -773,12 +795,12 @@ struct search_entry {
 };
 
 /* .eh_frame_hdr: version 1 | three encodings | .eh_frame | number of entries | entries */
-static struct mr_cfi_rule rule_in_module(uintptr_t address, const struct dl_find_object *module)
+static struct mr_cfi_rule rule_in_tables(uintptr_t address, const struct tables *tables)
 {
-    const uint8_t *header = module->dlfo_eh_frame;
-    struct cursor in = {.at = header, .end = module->dlfo_map_end};
+    const uint8_t *header = tables->header;
+    struct cursor in = {.at = header, .end = tables->end};
 
-    if (!header || header < (const uint8_t *)module->dlfo_map_start) {
+    if (!header) {
         return frame_pointer;
     }
     uint8_t version = (uint8_t)take_unsigned(&in, 1);
@@ -809,7 +831,7 @@ static struct mr_cfi_rule rule_in_module(uintptr_t address, const struct dl_find
         low += wanted >= low[half].start ? half : 0;
         count -= half;
     }
-    struct mr_cfi_rule rule = rule_in_fde(header + low->fde, address, module);
+    struct mr_cfi_rule rule = rule_in_fde(header + low->fde, address, tables);
     const struct search_entry *next = low + 1;
     if (rule.form == MR_CFI_FRAME_POINTER && next < end && next->start == wanted + 1) {
         /* In no function, and its successor starts one: as a return address that is no call's,
@@ -823,7 +845,11 @@ struct mr_cfi_rule mr_cfi_find(uintptr_t address)
 {
     struct dl_find_object module;
 
-    return find_module(address, &module) ? rule_in_module(address, &module) : frame_pointer;
+    if (!find_module(address, &module)) {
+        return frame_pointer;
+    }
+    struct tables tables = tables_of(&module);
+    return rule_in_tables(address, &tables);
 }
 
 #else
