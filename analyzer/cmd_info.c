@@ -517,6 +517,8 @@ static void print_ending(struct page *page, const struct gathered *all)
 
     if (reason) {
         show(page, "ended", "%s", sentences[all->end_reason]);
+    } else if (trace_get_facts(all->trace)->ended) {
+        show(page, "ended", "killed; its last events were recovered");
     } else if (trace_rings_found(all->trace)) {
         show(page, "ended", "killed; its last %s events are still in shared memory",
              count_words(recovered).text);
