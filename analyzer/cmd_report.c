@@ -292,8 +292,8 @@ static status print_run(struct db *db, const struct render_options *out, const c
     static const char sql[] =
         "SELECT COALESCE(command_line, executable, '?'), pid, duration_ns, interval_bytes, complete,"
         "       end_reason,"
-        "       (SELECT COALESCE(dropped_samples, 0) + COALESCE(dropped_frees, 0) FROM recorder_tick t"
-        "         WHERE t.run_id = r.id ORDER BY time_ns DESC LIMIT 1),"
+        "       (SELECT COALESCE(MAX(dropped_samples), 0) + COALESCE(MAX(dropped_frees), 0)"
+        "          FROM recorder_tick t WHERE t.run_id = r.id),"
         "       (SELECT COUNT(*) FROM run), id"
         "  FROM run r"
         " WHERE id = COALESCE(NULLIF($1, 0), (SELECT MIN(id) FROM run))";

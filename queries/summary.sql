@@ -56,10 +56,19 @@ allocator AS (
       FROM allocator_tick a
       JOIN chosen c ON c.id = a.run_id
 ),
+-- counters only grow, and a tick leaves out one that stands still
 recorder AS (
-    SELECT t.*, ROW_NUMBER() OVER (ORDER BY t.time_ns DESC) AS last_place
+    SELECT MAX(t.cpu_ns) AS cpu_ns,
+           MAX(t.dropped_samples) AS dropped_samples,
+           MAX(t.dropped_frees) AS dropped_frees
       FROM recorder_tick t
       JOIN chosen c ON c.id = t.run_id
+),
+recorder_memory AS (
+    SELECT p.time_ns, p.recorder_rss_bytes AS bytes, ROW_NUMBER() OVER (ORDER BY p.time_ns DESC) AS last_place
+      FROM process_tick p
+      JOIN chosen c ON c.id = p.run_id
+     WHERE p.recorder_rss_bytes IS NOT NULL
 ),
 missing AS (
     SELECT (SELECT COUNT(*) FROM gap g JOIN chosen c ON c.id = g.run_id) AS gaps,
@@ -75,7 +84,8 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
      WHERE s.place <= 3
      UNION ALL
     SELECT 104, 'leaks', 'sites judged', v.judged, v.judged, v.judged, 'count', NULL,
-           SUBSTR(CASE WHEN v.leaks > 0 THEN ', ' || CAST(v.leaks AS TEXT) || ' leak' ELSE '' END
+           CASE WHEN v.judged > 0 AND v.leaks + v.growing = 0 THEN 'no leak found; ' ELSE '' END
+               || SUBSTR(CASE WHEN v.leaks > 0 THEN ', ' || CAST(v.leaks AS TEXT) || ' leak' ELSE '' END
                || CASE WHEN v.growing > 0 THEN ', ' || CAST(v.growing AS TEXT) || ' growing' ELSE '' END
                || CASE WHEN v.undecided > 0 THEN ', ' || CAST(v.undecided AS TEXT) || ' undecided' ELSE '' END
                || CASE WHEN v.caches > 0 THEN ', ' || CAST(v.caches AS TEXT) || ' cache' ELSE '' END
@@ -151,13 +161,11 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
       FROM (SELECT CAST(ROUND(t.cpu_ns * 1000000.0 / NULLIF(c.duration_ns, 0)) AS BIGINT) AS share
               FROM recorder t
              CROSS JOIN chosen c
-             WHERE t.last_place = 1
-               AND t.cpu_ns IS NOT NULL) q
+             WHERE t.cpu_ns IS NOT NULL) q
      UNION ALL
-    SELECT 401, 'recorder', 'memory', t.memory_bytes, t.memory_bytes, t.memory_bytes, 'bytes', t.time_ns, NULL
-      FROM recorder t
-     WHERE t.last_place = 1
-       AND t.memory_bytes IS NOT NULL
+    SELECT 401, 'recorder', 'memory', m.bytes, m.bytes, m.bytes, 'bytes', m.time_ns, 'resident'
+      FROM recorder_memory m
+     WHERE m.last_place = 1
      UNION ALL
     SELECT 402, 'recorder', 'trace', c.trace_bytes, c.trace_bytes, c.trace_bytes, 'bytes', NULL,
            CAST(c.event_count AS TEXT) || ' events'
@@ -169,8 +177,8 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
            COALESCE(t.dropped_samples, 0) + COALESCE(t.dropped_frees, 0),
            'count', NULL, NULL
       FROM recorder t
-     WHERE t.last_place = 1
-       AND (t.dropped_samples IS NOT NULL OR t.dropped_frees IS NOT NULL)
+     WHERE t.dropped_samples IS NOT NULL
+        OR t.dropped_frees IS NOT NULL
      UNION ALL
     SELECT 404, 'recorder', 'gaps', m.gaps, m.gaps, m.gaps, 'count', NULL,
            CASE
