@@ -47,6 +47,7 @@ int main(void)
     sigset_t all;
     void *blocks[32] = {NULL};
 
+    sigfillset(&action.sa_mask); /* a handler inside malloc is not interrupted either */
     sigaltstack(&stack, NULL);
     sigaction(SIGUSR1, &action, NULL);
     action.sa_flags = SA_ONSTACK | SA_RESTART;

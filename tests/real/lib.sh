@@ -27,6 +27,9 @@ rm -rf ./run
 mkdir run
 cd run || exit 1
 
+# The interpreter itself, not a script in front of it.
+python3=$(python3 -c 'import os, sys; print(os.path.realpath(sys.executable))' 2>/dev/null)
+
 need() {
     for need_program in "$@"; do
         if ! command -v "$need_program" >/dev/null 2>&1; then

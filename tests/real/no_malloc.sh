@@ -30,6 +30,6 @@ between threads "$bin/real_threads" 8 300 2
 between plugins "$bin/real_plugins" "$BUILD_DIR/lib/real_plugin.so" "$PWD/copy.so"
 between signals "$bin/real_signals"
 between edges "$bin/real_edges"
-command -v python3 >/dev/null && between python3 python3 -c 'print(len([str(i) for i in range(30000)]))'
+command -v python3 >/dev/null && between python3 "$python3" -c 'print(len([str(i) for i in range(30000)]))'
 command -v perl >/dev/null && between perl perl -e 'my @a = map { "v$_" } 1..30000; exec "sh", "-c", "exit 0"'
 finish

@@ -8,7 +8,7 @@ case $1 in
 python3)
     need python3
     settings=PYTHONMALLOC=malloc
-    same "python: data" python3 -c '
+    same "python: data" "$python3" -c '
 import json, re, sys, threading, gc
 data = [{"id": i, "name": "n%d" % (i % 97), "tags": ["t%d" % j for j in range(i % 5)]} for i in range(6000)]
 text = json.dumps(data)
@@ -24,7 +24,7 @@ threads = [threading.Thread(target=work, args=(3000 * k,)) for k in range(1, 6)]
 print(sorted(results), gc.collect() >= 0)
 print("to stderr", file=sys.stderr)
 sys.exit(5)'
-    same "python: processes" python3 -c '
+    same "python: processes" "$python3" -c '
 import multiprocessing, os, subprocess
 print(subprocess.run(["sh", "-c", "echo from a shell; exit 4"], capture_output=True))
 pid = os.fork()
@@ -34,7 +34,7 @@ if pid == 0:
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 with multiprocessing.get_context("fork").Pool(2) as pool:
     print(pool.map(len, ["a" * n for n in range(40)]))'
-    same "python: an exception" python3 -c '
+    same "python: an exception" "$python3" -c '
 def deep(n):
     return deep(n + 1)
 deep(0)'

@@ -19,13 +19,13 @@ same "the folder changed" sh -c "cd / && $work"
 # From here on the trace cannot be written, or not where it should be.
 expect_trace=
 plain_code=3
+plain_out=$(sh -c "$work" 2>/dev/null)
 try() {
     try_name=$1 try_trace=$2
     checks=$((checks + 1))
     LD_PRELOAD=$LIBMEMREC MEMREC_TRACE=$try_trace sh -c "$work" >out 2>err
     [ $? -eq $plain_code ] || fails "$try_name" "wrong exit code"
-    [ "$(cat out)" = "30000
-3" ] || fails "$try_name" "wrong stdout: $(cat out)"
+    [ "$(cat out)" = "$plain_out" ] || fails "$try_name" "wrong stdout: $(cat out)"
     [ "$(cat err)" = e ] || fails "$try_name" "wrong stderr: $(cat err)"
 }
 mkdir folder
