@@ -33,6 +33,8 @@ enum {
     TEMPORARY_NS_MAX = 1000000,
     TEMPORARY_SHARE = 100, /* and at most one such part of the run */
     INTERVAL_CODES = 32,
+    AHEAD_SLOTS = 16,
+    AHEAD_PLACES = 8,
     THREAD_NUMBER_MAX = 1 << 24, /* a damaged trace may name any thread */
 };
 
@@ -75,8 +77,8 @@ struct import {
     const char *target;
     char *building; /* path of the file until it is whole */
     struct db *db;  /* everything but samples */
-    struct table_writer writer;
-    bool writer_open;
+    struct table_file *file; /* of the new database; NULL with slow_samples */
+    struct table_writer sample, stack_time, stack_frame;
     struct statement *insert_sample, *insert_gap;
     struct import_ticks *ticks;
     struct stack_table *stacks;
@@ -248,7 +250,7 @@ static inline status write_sample(struct import *import, const struct block *blo
         db_bind_known(insert, 14, block->previous_id ? (uint64_t)block->previous_id : UNKNOWN);
         return db_insert(insert);
     }
-    struct table_writer *writer = &import->writer;
+    struct table_writer *writer = &import->sample;
     table_writer_null(writer);
     table_writer_int(writer, import->run.id);
     table_writer_known(writer, block->stack ? block->stack : UNKNOWN);
@@ -331,6 +333,19 @@ static status on_free(struct import *import, uint64_t key, uint64_t now_ns, uint
     return OK;
 }
 
+/* A second reader that runs ahead of the events, to have their blocks on the way to the cache. */
+struct ahead {
+    size_t event, alloc;
+};
+
+static inline uint64_t key_ahead(struct ahead *ahead, const struct event_batch *batch)
+{
+    size_t event = ahead->event++;
+
+    return batch->ops[event] & MR_OP_ALLOC ? batch->alloc_keys[ahead->alloc++]
+                                           : batch->free_keys[event - ahead->alloc];
+}
+
 static status on_events(void *context, const struct event_batch *batch)
 {
     struct import *import = context;
@@ -341,11 +356,25 @@ static status on_events(void *context, const struct event_batch *batch)
     run->events += batch->count;
     run->saw_events = true;
     run->has_ids = batch->has_ids;
+    struct ahead slots = {0};
+    struct ahead places = {0};
+    for (size_t i = 0; i < AHEAD_SLOTS && i < batch->count; i++) {
+        lifetimes_prefetch_slot(import->lifetimes, key_ahead(&slots, batch));
+    }
+    for (size_t i = 0; i < AHEAD_PLACES && i < batch->count; i++) {
+        (void)key_ahead(&places, batch);
+    }
     for (size_t i = 0; i < batch->count; i++) {
         uint8_t op = batch->ops[i];
         uint64_t now_ns = time_ns(run, batch->ticks[i]);
         uint32_t thread;
 
+        if (i + AHEAD_SLOTS < batch->count) {
+            lifetimes_prefetch_slot(import->lifetimes, key_ahead(&slots, batch));
+        }
+        if (i + AHEAD_PLACES < batch->count) {
+            lifetimes_prefetch_place(import->lifetimes, key_ahead(&places, batch));
+        }
         TRY(find_thread(import, batch->threads[i], now_ns, &thread));
         int64_t previous = run->thread_rows[thread].realloc_sample;
         run->thread_rows[thread].realloc_sample = 0;
@@ -649,13 +678,14 @@ static status finish_run(struct import *import, uint64_t temporary_ns)
     for (uint32_t i = 0; i < run->thread_count; i++) {
         thread_ids[i] = run->thread_rows[i].id;
     }
-    result = lifetimes_each(import->lifetimes, on_survivor, import);
+    result = rollup_finish(import->rollup, run->last_ns);
+    if (result.code == STATUS_OK) {
+        result = lifetimes_each(import->lifetimes, on_survivor, import);
+    }
     lifetimes_clear(import->lifetimes);
     if (result.code == STATUS_OK) {
-        result = rollup_finish(import->rollup, run->last_ns);
-    }
-    if (result.code == STATUS_OK) {
-        result = rollup_write(import->rollup, import->db, run->id, thread_ids);
+        result = rollup_write(import->rollup, import->db, import->file ? &import->stack_time : NULL,
+                              run->id, thread_ids);
     }
     free(thread_ids);
     TRY(result);
@@ -826,40 +856,59 @@ static status make_file(struct import *import)
     return OK;
 }
 
-static status open_writer(struct import *import, uint32_t root_page)
+/* Makes the schema in the new file. */
+static status make_schema(struct import *import)
 {
-    import->writer_open = true;
-    return table_writer_open(&import->writer, import->building, root_page);
+    struct db *db;
+
+    TRY(db_open(import->building, DB_BUILD, &db));
+    status result = db_run(db, embedded_schema("schema"));
+    db_close(db);
+    return result;
 }
 
-/* Makes the schema in the new file, and finds where the samples go. */
-static status begin_file(struct import *import, uint32_t *root_page)
+static status open_writer(struct import *import, const char *table, enum table_kind kind,
+                          struct table_writer *writer)
 {
-    struct db *file;
     struct statement *select;
-    bool has_row;
+    struct db *db;
+    bool has_row = false;
+    uint32_t root_page = 0;
 
-    TRY(db_open(import->building, DB_BUILD, &file));
-    status result = db_run(file, embedded_schema("schema"));
+    TRY(db_open(import->building, DB_READ, &db));
+    status result = db_prepare(db, "SELECT rootpage FROM sqlite_schema WHERE name = ?", &select);
     if (result.code == STATUS_OK) {
-        result = db_prepare(file, "SELECT rootpage FROM sqlite_schema WHERE name = 'sample'",
-                            &select);
-    }
-    if (result.code == STATUS_OK) {
+        db_bind_string(select, 1, table);
         result = db_step(select, &has_row);
-        *root_page = (uint32_t)db_int(select, 0);
+        root_page = has_row ? (uint32_t)db_int(select, 0) : 0;
     }
-    db_close(file);
-    return result;
+    db_close(db);
+    TRY(result);
+    return table_writer_open(writer, import->file, root_page, kind);
+}
+
+/* The bulk tables, which are written straight into the file from now on. */
+static status open_writers(struct import *import)
+{
+    TRY(table_file_open(import->building, &import->file));
+    TRY(open_writer(import, "sample", TABLE_ROWID, &import->sample));
+    TRY(open_writer(import, "stack_time", TABLE_KEYED, &import->stack_time));
+    return open_writer(import, "stack_frame", TABLE_KEYED, &import->stack_frame);
+}
+
+static status finish_writers(struct import *import)
+{
+    TRY(table_writer_finish(&import->sample));
+    TRY(table_writer_finish(&import->stack_time));
+    TRY(table_writer_finish(&import->stack_frame));
+    return table_file_finish(import->file);
 }
 
 static status begin(struct import *import)
 {
-    uint32_t root_page = 0;
-
     TRY(refuse_existing(import));
     TRY(make_file(import));
-    TRY(begin_file(import, &root_page));
+    TRY(make_schema(import));
     TRY(db_open("", DB_BUILD, &import->db));
     TRY(db_run(import->db, embedded_schema("schema")));
     TRY(db_run(import->db, "BEGIN"));
@@ -870,7 +919,7 @@ static status begin(struct import *import)
         TRY(db_prepare(import->db, "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
                                    " ?, ?)", &import->insert_sample));
     } else {
-        TRY(open_writer(import, root_page));
+        TRY(open_writers(import));
     }
     TRY(import_ticks_open(import->db, &import->ticks));
     TRY(stack_table_open(&import->stacks));
@@ -880,7 +929,7 @@ static status begin(struct import *import)
     return import->lifetimes ? OK : no_memory();
 }
 
-/* Copies every table of the temporary database but the samples, which are there already. */
+/* Copies every table of the temporary database; the bulk tables, which are in the file, are empty there. */
 static status copy_tables(struct import *import)
 {
     struct statement *select;
@@ -897,10 +946,8 @@ static status copy_tables(struct import *import)
     while (has_row && result.code == STATUS_OK) {
         const char *name = db_string(select, 0);
 
-        if (import->options->slow_samples || strcmp(name, "sample") != 0) {
-            result = db_run_formatted(import->db, "INSERT INTO target.\"%w\" SELECT * FROM main.\"%w\"",
-                                      name, name);
-        }
+        result = db_run_formatted(import->db, "INSERT INTO target.\"%w\" SELECT * FROM main.\"%w\"",
+                                  name, name);
         if (result.code == STATUS_OK) {
             result = db_step(select, &has_row);
         }
@@ -930,7 +977,10 @@ static status end_file(struct import *import)
     struct db *file;
 
     TRY(db_open(import->building, DB_BUILD, &file));
-    status result = db_run(file, embedded_schema("views"));
+    status result = import_losses_write_symbols(file, symbolizer_get_counts(import->symbolizer));
+    if (result.code == STATUS_OK) {
+        result = db_run(file, embedded_schema("views"));
+    }
     if (result.code == STATUS_OK) {
         result = db_run_formatted(file, "PRAGMA application_id = %d; PRAGMA user_version = %d",
                                   IMPORT_APPLICATION_ID, IMPORT_SCHEMA_VERSION);
@@ -950,10 +1000,10 @@ static status end_file(struct import *import)
 
 static status finish(struct import *import)
 {
-    TRY(stack_table_write(import->stacks, import->symbolizer, import->db));
-    TRY(import_losses_write_symbols(import->db, symbolizer_get_counts(import->symbolizer)));
-    if (import->writer_open) {
-        TRY(table_writer_finish(&import->writer));
+    TRY(stack_table_write(import->stacks, import->symbolizer, import->db,
+                          import->file ? &import->stack_frame : NULL));
+    if (import->file) {
+        TRY(finish_writers(import));
     }
     TRY(copy_tables(import));
     db_close(import->db);
@@ -963,7 +1013,10 @@ static status finish(struct import *import)
 
 static void release(struct import *import)
 {
-    table_writer_close(&import->writer);
+    table_writer_close(&import->stack_frame);
+    table_writer_close(&import->stack_time);
+    table_writer_close(&import->sample);
+    table_file_close(import->file);
     import_ticks_close(import->ticks);
     db_close(import->db);
     symbolizer_close(import->symbolizer);

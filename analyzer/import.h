@@ -2,7 +2,7 @@
 /* import.h -- stage 6: the records of one or more traces become the rows of one new database.
  *
  * The database is built under another name and renamed when it is whole; on any failure nothing is
- * left behind. Samples go straight into its pages (table_writer.h) while a trace streams by; all
+ * left behind. Bulk tables go straight into its pages (table_writer.h) while a trace streams by; all
  * other rows wait in a private temporary database and are copied at the end. Memory: 256 MiB at
  * most, and 48 bytes per block that is live at once.                                              */
 #ifndef MEMANALYZE_IMPORT_H
@@ -19,7 +19,7 @@ enum { IMPORT_SCHEMA_VERSION = 1, IMPORT_APPLICATION_ID = 0x6d726563 /* "mrec" *
 struct import_options {
     bool replace;      /* an existing target */
     bool quiet;        /* no remark about incomplete traces, no progress bar */
-    bool slow_samples; /* samples through plain SQL: the oracle of the fast path */
+    bool slow_samples; /* bulk rows through plain SQL: the oracle of the fast path */
 };
 
 struct import_totals {

@@ -8,6 +8,7 @@
 enum {
     SHARDS = 64,
     SHARD_SLOTS_MIN = 16,
+    SHARD_SLOTS_SMALL = 8192,
     PIECE_BITS = 13,
     PIECE_PLACES = 1 << PIECE_BITS,
 };
@@ -142,10 +143,20 @@ static uint32_t find(const struct lifetimes *lifetimes, const struct shard *shar
     return at;
 }
 
-/* Grows by an eighth, so that little room is idle. Homes keep their order, so this is one sweep. */
+/* Whether another slot would make probes long: half full while small, 85 % from then on. */
+static bool is_full(const struct shard *shard)
+{
+    return shard->capacity < SHARD_SLOTS_SMALL ? shard->used + 1 > shard->capacity / 2
+                                               : (uint64_t)(shard->used + 1) * 20 >
+                                                     (uint64_t)shard->capacity * 17;
+}
+
+/* Doubles while small; then by an eighth, so that little room is idle. Homes keep their order, so this is
+ * one sweep. */
 static bool grow(struct shard *shard)
 {
-    uint32_t capacity = shard->capacity + shard->capacity / 8;
+    uint32_t capacity = shard->capacity < SHARD_SLOTS_SMALL ? 2 * shard->capacity
+                                                            : shard->capacity + shard->capacity / 8;
     struct shard grown = {NULL, capacity < SHARD_SLOTS_MIN ? SHARD_SLOTS_MIN : capacity,
                           shard->used};
 
@@ -312,7 +323,7 @@ enum lifetimes_answer lifetimes_open(struct lifetimes *lifetimes, uint64_t key,
     struct shard *shard = &lifetimes->shards[mixed % SHARDS];
     enum lifetimes_answer answer = LIFETIMES_DONE;
 
-    if ((uint64_t)(shard->used + 1) * 20 > (uint64_t)shard->capacity * 17 && !grow(shard)) {
+    if (is_full(shard) && !grow(shard)) {
         return LIFETIMES_NO_MEMORY;
     }
     if (lifetimes->free_place == NO_PLACE && !add_piece(lifetimes)) {
@@ -356,6 +367,35 @@ enum lifetimes_answer lifetimes_close(struct lifetimes *lifetimes, uint64_t key,
     }
     end_block(lifetimes, shard, at, ended);
     return LIFETIMES_DONE;
+}
+
+void lifetimes_prefetch_slot(const struct lifetimes *lifetimes, uint64_t key)
+{
+    uint64_t mixed = mix(key);
+    const struct shard *shard = &lifetimes->shards[mixed % SHARDS];
+
+    __builtin_prefetch(shard->slots + home_of(shard, (uint32_t)(mixed >> 32)));
+}
+
+void lifetimes_prefetch_place(const struct lifetimes *lifetimes, uint64_t key)
+{
+    uint64_t mixed = mix(key);
+    const struct shard *shard = &lifetimes->shards[mixed % SHARDS];
+    uint32_t hash = (uint32_t)(mixed >> 32);
+
+    if (shard->used == 0) {
+        return;
+    }
+    uint32_t at = home_of(shard, hash);
+    while (shard->slots[at].place != NO_PLACE && shard->slots[at].hash != hash) {
+        at = next_slot(shard, at);
+    }
+    if (shard->slots[at].place != NO_PLACE) {
+        const struct place *place = place_at(lifetimes, shard->slots[at].place);
+
+        __builtin_prefetch(place);
+        __builtin_prefetch((const char *)(place + 1) - 1);
+    }
 }
 
 uint64_t lifetimes_open_count(const struct lifetimes *lifetimes)

@@ -6,6 +6,7 @@
  * reallocated:
  *
  *   slots    {index, hash} in 64 shards, linear probing in the order of the hash, 75 to 85 % full
+ *            (the first 4 MiB of them 25 to 50 %: those are fast)
  *   places   36 bytes each, in pieces that never move; a freed place is used again
  *
  * Deleting shifts the followers back, so there are no tombstones and a probe ends at the first hole.
@@ -47,6 +48,11 @@ enum lifetimes_answer lifetimes_open(struct lifetimes *lifetimes, uint64_t key,
 /* Ends the open block with this key: *ended on LIFETIMES_DONE. */
 enum lifetimes_answer lifetimes_close(struct lifetimes *lifetimes, uint64_t key, uint64_t time_ns,
                                       struct block *ended);
+
+/* Hints that lifetimes_open or _close will soon come with this key: first for its slot, later, when that
+ * has arrived, for its block. Two cache misses per event become none. */
+void lifetimes_prefetch_slot(const struct lifetimes *lifetimes, uint64_t key);
+void lifetimes_prefetch_place(const struct lifetimes *lifetimes, uint64_t key);
 
 uint64_t lifetimes_open_count(const struct lifetimes *lifetimes);
 

@@ -258,6 +258,16 @@ static void add_sums(struct sums *sums, const struct sums *more)
     sums->blocks_var += more->blocks_var;
 }
 
+static void add_cell(struct site_cell *into, const struct site_cell *cell)
+{
+    into->samples += cell->samples;
+    into->survivors += cell->survivors;
+    into->freed_samples += cell->freed_samples;
+    into->alloc_bytes += cell->alloc_bytes;
+    into->freed_bytes += cell->freed_bytes;
+    into->survivor_bytes += cell->survivor_bytes;
+}
+
 /* Doubles the width of all buckets: two neighbours become one. */
 static void widen(struct rollup *rollup)
 {
@@ -291,19 +301,13 @@ static void widen(struct rollup *rollup)
 
             cell.bucket /= 2;
             if (kept && site->cells[kept - 1].bucket == cell.bucket) {
-                struct site_cell *into = &site->cells[kept - 1];
-
-                into->samples += cell.samples;
-                into->survivors += cell.survivors;
-                into->freed_samples += cell.freed_samples;
-                into->alloc_bytes += cell.alloc_bytes;
-                into->freed_bytes += cell.freed_bytes;
-                into->survivor_bytes += cell.survivor_bytes;
+                add_cell(&site->cells[kept - 1], &cell);
             } else {
                 site->cells[kept++] = cell;
             }
         }
         if (site) {
+            site->now.bucket /= 2;
             site->cell_count = kept;
             cells += kept;
         }
@@ -345,22 +349,20 @@ static status insert_cell(struct rollup *rollup, struct site *site, uint32_t at,
     return OK;
 }
 
-/* The site's cell of a bucket; nearly always the last one. */
-static status find_cell(struct rollup *rollup, struct site *site, uint32_t bucket, struct site_cell **out)
+/* The site's cell of a bucket among those that are not the latest. */
+static status find_old_cell(struct rollup *rollup, struct site *site, uint32_t bucket,
+                            struct site_cell **out)
 {
+    uint32_t low = 0;
     uint32_t at = site->cell_count;
 
-    if (at > 0 && site->cells[at - 1].bucket > bucket) {
-        uint32_t low = 0;
+    while (low < at) { /* the first cell beyond the bucket */
+        uint32_t middle = (low + at) / 2;
 
-        while (low < at) { /* the first cell beyond the bucket */
-            uint32_t middle = (low + at) / 2;
-
-            if (site->cells[middle].bucket > bucket) {
-                at = middle;
-            } else {
-                low = middle + 1;
-            }
+        if (site->cells[middle].bucket > bucket) {
+            at = middle;
+        } else {
+            low = middle + 1;
         }
     }
     if (at > 0 && site->cells[at - 1].bucket == bucket) {
@@ -369,6 +371,35 @@ static status find_cell(struct rollup *rollup, struct site *site, uint32_t bucke
     }
     TRY(insert_cell(rollup, site, at, bucket));
     *out = &site->cells[at];
+    return OK;
+}
+
+/* Puts the latest cell to the others. */
+static status settle(struct rollup *rollup, struct site *site)
+{
+    if (site->has_now) {
+        struct site_cell *cell;
+
+        TRY(find_old_cell(rollup, site, site->now.bucket, &cell));
+        add_cell(cell, &site->now);
+        site->has_now = false;
+    }
+    return OK;
+}
+
+/* The site's cell of a bucket; nearly always the latest, which is in the site itself. */
+static inline status find_cell(struct rollup *rollup, struct site *site, uint32_t bucket,
+                               struct site_cell **out)
+{
+    if (site->has_now && site->now.bucket > bucket) {
+        return find_old_cell(rollup, site, bucket, out);
+    }
+    if (!site->has_now || site->now.bucket != bucket) {
+        TRY(settle(rollup, site));
+        site->now = (struct site_cell){.bucket = bucket};
+        site->has_now = true;
+    }
+    *out = &site->now;
     return OK;
 }
 
@@ -503,15 +534,31 @@ status rollup_free(struct rollup *rollup, const struct rollup_block *block, uint
 
 /* ---- the end ---- */
 
+status rollup_finish(struct rollup *rollup, uint64_t end_ns)
+{
+    bucket_at(rollup, end_ns);
+    for (uint32_t i = 0; i < rollup->stack_count; i++) {
+        if (rollup->sites[i]) {
+            keep_peak(rollup, rollup->sites[i]);
+            TRY(settle(rollup, rollup->sites[i]));
+        }
+    }
+    /* Summed afresh from the survivors: the running sums have seen every rounding of the run. */
+    memset(&rollup->buckets[rollup->bucket].live, 0, sizeof(struct sums));
+    rollup->buckets[rollup->bucket].live_usable_bytes = 0;
+    return OK;
+}
+
 status rollup_survivor(struct rollup *rollup, const struct rollup_block *block)
 {
     double bytes = (double)block->size_bytes * block->weight;
     double waste = (double)block->extra_bytes * block->weight;
+    struct bucket *last = &rollup->buckets[rollup->bucket];
     struct site *site;
     struct site_cell *cell;
 
     TRY(find_site(rollup, block->stack_id, &site));
-    TRY(find_cell(rollup, site, bucket_at(rollup, block->birth_ns), &cell));
+    TRY(find_old_cell(rollup, site, (uint32_t)(block->birth_ns / rollup->bucket_ns), &cell));
     cell->survivors++;
     cell->survivor_bytes += bytes;
     add(&site->end, bytes, block->weight);
@@ -522,23 +569,8 @@ status rollup_survivor(struct rollup *rollup, const struct rollup_block *block)
     add(&size->live, bytes, block->weight);
     size->live_waste += waste;
     add(&rollup->threads[block->thread].live, bytes, block->weight);
-    return OK;
-}
-
-status rollup_finish(struct rollup *rollup, uint64_t end_ns)
-{
-    struct sums end = {0};
-
-    bucket_at(rollup, end_ns);
-    for (uint32_t i = 0; i < rollup->stack_count; i++) {
-        if (rollup->sites[i]) {
-            keep_peak(rollup, rollup->sites[i]);
-            add_sums(&end, &rollup->sites[i]->end);
-        }
-    }
-    /* Summed afresh: the running sum has seen every rounding of the run. */
-    rollup->buckets[rollup->bucket].live = end;
-    rollup->buckets[rollup->bucket].live_usable_bytes = rollup->live_usable_bytes;
+    add(&last->live, bytes, block->weight);
+    last->live_usable_bytes += bytes + waste;
     return OK;
 }
 
@@ -598,7 +630,33 @@ static status write_stack_stat(struct rollup *rollup, struct db *db, int64_t run
     return OK;
 }
 
-static status write_stack_time(struct rollup *rollup, struct db *db, int64_t run_id)
+static status write_cell(struct statement *insert, struct table_writer *writer, int64_t run_id,
+                         uint32_t stack_id, const struct site_cell *cell)
+{
+    if (writer) {
+        table_writer_int(writer, run_id);
+        table_writer_int(writer, stack_id);
+        table_writer_int(writer, cell->bucket);
+        table_writer_real(writer, cell->alloc_bytes);
+        table_writer_real(writer, cell->freed_bytes);
+        table_writer_real(writer, cell->survivor_bytes);
+        table_writer_int(writer, cell->samples);
+        table_writer_int(writer, cell->survivors);
+        return table_writer_end_row(writer, 0);
+    }
+    db_bind_int(insert, 1, run_id);
+    db_bind_int(insert, 2, stack_id);
+    db_bind_int(insert, 3, cell->bucket);
+    db_bind_real(insert, 4, cell->alloc_bytes);
+    db_bind_real(insert, 5, cell->freed_bytes);
+    db_bind_real(insert, 6, cell->survivor_bytes);
+    db_bind_int(insert, 7, cell->samples);
+    db_bind_int(insert, 8, cell->survivors);
+    return db_insert(insert);
+}
+
+static status write_stack_time(struct rollup *rollup, struct db *db, struct table_writer *writer,
+                               int64_t run_id)
 {
     struct statement *insert;
 
@@ -607,17 +665,7 @@ static status write_stack_time(struct rollup *rollup, struct db *db, int64_t run
         const struct site *site = rollup->sites[i];
 
         for (uint32_t k = 0; site && k < site->cell_count; k++) {
-            const struct site_cell *cell = &site->cells[k];
-
-            db_bind_int(insert, 1, run_id);
-            db_bind_int(insert, 2, i);
-            db_bind_int(insert, 3, cell->bucket);
-            db_bind_real(insert, 4, cell->alloc_bytes);
-            db_bind_real(insert, 5, cell->freed_bytes);
-            db_bind_real(insert, 6, cell->survivor_bytes);
-            db_bind_int(insert, 7, cell->samples);
-            db_bind_int(insert, 8, cell->survivors);
-            TRY(db_insert(insert));
+            TRY(write_cell(insert, writer, run_id, i, &site->cells[k]));
         }
     }
     return OK;
@@ -717,10 +765,11 @@ static status write_lifetime_stat(struct rollup *rollup, struct db *db, int64_t 
     return OK;
 }
 
-status rollup_write(struct rollup *rollup, struct db *db, int64_t run_id, const int64_t *thread_ids)
+status rollup_write(struct rollup *rollup, struct db *db, struct table_writer *stack_time,
+                    int64_t run_id, const int64_t *thread_ids)
 {
     TRY(write_stack_stat(rollup, db, run_id));
-    TRY(write_stack_time(rollup, db, run_id));
+    TRY(write_stack_time(rollup, db, stack_time, run_id));
     TRY(write_timeline(rollup, db, run_id));
     TRY(write_thread_stat(rollup, db, run_id, thread_ids));
     TRY(write_size_stat(rollup, db, run_id));

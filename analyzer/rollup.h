@@ -8,11 +8,12 @@
  * Memory: about 1 KiB per stack, and at most ROLLUP_CELLS_MAX cells: when a run would need more, the
  * time buckets double in width. Times must not go back by more than the events of one batch.
  *
- *   start    alloc / free ...    survivor ...    finish    write    (then start again)            */
+ *   start    alloc / free ...    finish    survivor ...    write    (then start again)            */
 #ifndef MEMANALYZE_ROLLUP_H
 #define MEMANALYZE_ROLLUP_H
 
 #include "db.h"
+#include "table_writer.h"
 
 enum {
     ROLLUP_BUCKETS = 240,         /* of a run whose length was known at the start */
@@ -38,19 +39,22 @@ struct site_cell { /* what was born, and what was freed, in one time bucket; of 
     double alloc_bytes, freed_bytes, survivor_bytes;
 };
 
-struct site { /* everything about one stack in one run */
-    uint32_t stack_id;
-    struct sums allocated, temporary, live, peak, end, waste;
+struct site { /* everything about one stack in one run; what each event touches comes first */
+    struct sums allocated, live, peak;
+    struct site_cell now; /* the latest; the earlier ones are in `cells` */
+    uint64_t peak_epoch;  /* `peak` is right for this epoch and, while untouched, later ones */
     uint64_t first_ns, last_ns;           /* births: of all ... */
-    uint64_t temporary_first_ns, temporary_last_ns;
     uint64_t live_first_ns;               /* ... since the site last had nothing alive ... */
     uint64_t peak_first_ns, peak_last_ns; /* ... at the peak */
-    uint64_t end_first_ns, end_last_ns;   /* ... of those alive at the end */
-    uint64_t peak_epoch;                  /* `peak` is right for this epoch and, while untouched, later ones */
-    struct site_cell *cells;                   /* by bucket, rising */
-    uint32_t cell_count, cell_room;
-    uint32_t *lifetimes; /* histogram of the freed; NULL: none was */
     uint64_t freed, longest_ns;
+    uint32_t *lifetimes; /* histogram of the freed; NULL: none was */
+    uint32_t stack_id;
+    bool has_now;
+    uint32_t cell_count, cell_room;
+    struct site_cell *cells; /* by bucket, rising; with the latest one only after rollup_finish */
+    struct sums temporary, end, waste;
+    uint64_t temporary_first_ns, temporary_last_ns;
+    uint64_t end_first_ns, end_last_ns; /* ... of those alive at the end */
 };
 
 struct rollup;
@@ -73,9 +77,9 @@ STATUS_MUST_USE status rollup_alloc(struct rollup *rollup, const struct rollup_b
 STATUS_MUST_USE status rollup_free(struct rollup *rollup, const struct rollup_block *block,
                                    uint64_t death_ns);
 
-/* After the last event: each block still alive, then finish with the time of the end. */
-STATUS_MUST_USE status rollup_survivor(struct rollup *rollup, const struct rollup_block *block);
+/* After the last event: its time, then each block still alive. */
 STATUS_MUST_USE status rollup_finish(struct rollup *rollup, uint64_t end_ns);
+STATUS_MUST_USE status rollup_survivor(struct rollup *rollup, const struct rollup_block *block);
 
 uint64_t rollup_bucket_ns(const struct rollup *rollup);
 uint64_t rollup_peak_ns(const struct rollup *rollup); /* UNKNOWN: no sample */
@@ -93,8 +97,9 @@ double rollup_weight(struct rollup *rollup, uint64_t size_bytes, unsigned interv
                      uint64_t base_interval_bytes);
 
 /* Writes stack_stat, stack_time, timeline, thread_stat, size_stat and lifetime_stat. `thread_ids` are the
- * thread.id of the caller's dense numbers. */
-STATUS_MUST_USE status rollup_write(struct rollup *rollup, struct db *db, int64_t run_id,
+ * thread.id of the caller's dense numbers; `stack_time` NULL: that table too goes through `db`. */
+STATUS_MUST_USE status rollup_write(struct rollup *rollup, struct db *db,
+                                    struct table_writer *stack_time, int64_t run_id,
                                     const int64_t *thread_ids);
 
 #endif

@@ -796,8 +796,24 @@ static char *join_names(const struct names *names, const char *separator, bool b
     return joined;
 }
 
+static status write_stack_frame(struct statement *insert, struct table_writer *writer,
+                                int64_t stack_id, int64_t position, int64_t frame_id)
+{
+    if (writer) {
+        table_writer_int(writer, stack_id);
+        table_writer_int(writer, position);
+        table_writer_int(writer, frame_id);
+        return table_writer_end_row(writer, 0);
+    }
+    db_bind_int(insert, 1, stack_id);
+    db_bind_int(insert, 2, position);
+    db_bind_int(insert, 3, frame_id);
+    return db_insert(insert);
+}
+
 static status write_stack(struct stack_table *table, size_t at, struct names *names,
-                          struct statement *insert, struct statement *insert_frame)
+                          struct statement *insert, struct statement *insert_frame,
+                          struct table_writer *writer)
 {
     const struct stack *stack = &table->stacks[at];
     char name[FUNCTION_BYTES];
@@ -814,10 +830,8 @@ static status write_stack(struct stack_table *table, size_t at, struct names *na
         const struct frame *frame = &table->frames[table->stack_frames[stack->first + i]];
 
         for (uint32_t level = 0; level < level_count(frame); level++) {
-            db_bind_int(insert_frame, 1, (int64_t)at + 1);
-            db_bind_int(insert_frame, 2, position++);
-            db_bind_int(insert_frame, 3, frame->first_row + level);
-            TRY(db_insert(insert_frame));
+            TRY(write_stack_frame(insert_frame, writer, (int64_t)at + 1, position++,
+                                  frame->first_row + level));
             if (i < site || (i == site && level < site_level)) {
                 continue;
             }
@@ -854,7 +868,8 @@ static status write_stack(struct stack_table *table, size_t at, struct names *na
     return result;
 }
 
-status stack_table_write(struct stack_table *table, struct symbolizer *symbolizer, struct db *db)
+status stack_table_write(struct stack_table *table, struct symbolizer *symbolizer, struct db *db,
+                         struct table_writer *stack_frame)
 {
     struct statement *insert;
     struct statement *insert_frame;
@@ -868,7 +883,7 @@ status stack_table_write(struct stack_table *table, struct symbolizer *symbolize
     TRY(db_prepare(db, "INSERT INTO stack_frame (stack_id, position, frame_id) VALUES (?, ?, ?)",
                    &insert_frame));
     for (size_t i = 0; i < table->stack_count && result.code == STATUS_OK; i++) {
-        result = write_stack(table, i, &names, insert, insert_frame);
+        result = write_stack(table, i, &names, insert, insert_frame, stack_frame);
     }
     free(names.bytes);
     free(names.starts);

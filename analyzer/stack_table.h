@@ -10,6 +10,7 @@
 #include "db.h"
 #include "sparse_array.h"
 #include "symbols.h"
+#include "table_writer.h"
 
 struct stack_table;
 
@@ -59,8 +60,8 @@ const char *stack_table_function(const struct stack_table *table, uint32_t stack
 /* How many of the innermost frames, allocator wrappers, lie below the site. */
 uint32_t stack_table_site_depth(const struct stack_table *table, uint32_t stack_id);
 
-/* Writes the rows of module, frame, stack and stack_frame. */
+/* Writes the rows of module, frame, stack and stack_frame; `stack_frame` NULL: that too through `db`. */
 STATUS_MUST_USE status stack_table_write(struct stack_table *table, struct symbolizer *symbolizer,
-                                         struct db *db);
+                                         struct db *db, struct table_writer *stack_frame);
 
 #endif

@@ -12,23 +12,31 @@
 #include <unistd.h>
 
 enum {
-    LEAF = 0x0D,
-    INTERIOR = 0x05,
+    ROWID_LEAF = 0x0D,
+    ROWID_INTERIOR = 0x05,
+    KEYED_LEAF = 0x0A,
+    KEYED_INTERIOR = 0x02,
     LEAF_HEADER_BYTES = 8,
     INTERIOR_HEADER_BYTES = 12,
-    INTERIOR_CELL_BYTES = 4 + 9,
+    ROW_HEAD_BYTES = 2 + 9 + 1, /* payload length, rowid, length of the types with itself */
+    CELL_BYTES = ROW_HEAD_BYTES + TABLE_WRITER_COLUMNS + TABLE_WRITER_ROW_BYTES,
     BATCH_BYTES = 512 * 1024,
     FILE_PAGE_BYTES = 16, /* offsets in the file's header */
     FILE_CHANGES = 24,
     FILE_PAGES = 28,
     FILE_VALID_FOR = 92,
+    FILE_HEADER_BYTES = 100,
 };
 
 #define LOCK_BYTE UINT64_C(0x40000000) /* SQLite never uses the page that holds this byte of the file */
 
+/* Between a child and the next stands a separator: the child's last rowid; in a keyed table the row that
+ * lies between the two, which is in no leaf. An interior page over children a to b has the
+ * separators of a to b - 1, and hands up that of b. */
 struct child {
     uint32_t page;
-    int64_t last_rowid;
+    uint32_t separator_bytes; /* keyed: of its cell */
+    int64_t separator;        /* rowid, or offset in `separators` */
 };
 
 struct children {
@@ -36,16 +44,27 @@ struct children {
     size_t count, room;
 };
 
-struct table_pages {
+struct table_file {
     char *path;
     int file;
-    uint32_t page_bytes, root_page, next_page;
+    uint32_t page_bytes, next_page;
+};
+
+struct table_pages {
+    struct table_file *file;
+    enum table_kind kind;
+    uint32_t page_bytes, root_page;
     uint8_t *batch; /* pages not yet written; the last one is being filled */
     size_t batch_pages, batch_room;
     uint32_t batch_first; /* page number of the batch's first page */
     uint8_t *page;        /* the leaf being filled */
     uint32_t cells, top;  /* of it: number of cells, offset of the lowest */
+    uint32_t last_cell_bytes;
     int64_t last_rowid;
+    uint8_t waiting[CELL_BYTES]; /* keyed: the row that did not fit; a separator once another follows */
+    uint32_t waiting_bytes;
+    uint8_t *separators; /* keyed: the cells of all separators */
+    size_t separators_used, separators_room;
     struct children leaves;
 };
 
@@ -92,17 +111,17 @@ static unsigned put_varint(uint8_t *at, uint64_t value)
     return length;
 }
 
-static status write_at(struct table_pages *pages, const uint8_t *bytes, size_t length, uint64_t offset)
+static status write_at(struct table_file *file, const uint8_t *bytes, size_t length, uint64_t offset)
 {
     while (length) {
-        ssize_t wrote = pwrite(pages->file, bytes, length, (off_t)offset);
+        ssize_t wrote = pwrite(file->file, bytes, length, (off_t)offset);
 
         if (wrote < 0 && errno == EINTR) {
             continue;
         }
         if (wrote <= 0) {
             errno = wrote == 0 ? ENOSPC : errno;
-            diag_error("could not write database \"%s\": %m", pages->path);
+            diag_error("could not write database \"%s\": %m", file->path);
             if (errno == ENOSPC) {
                 diag_hint("The disk is full: free some space, or write to another place with -o.");
             }
@@ -115,43 +134,63 @@ static status write_at(struct table_pages *pages, const uint8_t *bytes, size_t l
     return OK;
 }
 
-static status no_memory(struct table_pages *pages)
+static status no_memory(const struct table_file *file)
 {
-    diag_error("could not write database \"%s\": out of memory", pages->path);
+    diag_error("could not write database \"%s\": out of memory", file->path);
     return FAIL;
 }
 
-static status add_child(struct table_pages *pages, struct children *children, uint32_t page,
-                        int64_t last_rowid)
+static status add_child(struct table_pages *pages, struct children *children, struct child child)
 {
     if (children->count == children->room) {
         size_t room = children->room + children->room / 2 + 256;
         struct child *more = realloc(children->at, room * sizeof *more);
 
         if (!more) {
-            return no_memory(pages);
+            return no_memory(pages->file);
         }
         children->at = more;
         children->room = room;
     }
-    children->at[children->count++] = (struct child){page, last_rowid};
+    children->at[children->count++] = child;
+    return OK;
+}
+
+/* Keeps the cell of a separator: *child gets its place. */
+static status add_separator(struct table_pages *pages, const uint8_t *cell, uint32_t bytes,
+                            struct child *child)
+{
+    if (pages->separators_used + bytes > pages->separators_room) {
+        size_t room = 2 * pages->separators_room + 65536;
+        uint8_t *more = realloc(pages->separators, room);
+
+        if (!more) {
+            return no_memory(pages->file);
+        }
+        pages->separators = more;
+        pages->separators_room = room;
+    }
+    memcpy(pages->separators + pages->separators_used, cell, bytes);
+    child->separator = (int64_t)pages->separators_used;
+    child->separator_bytes = bytes;
+    pages->separators_used += bytes;
     return OK;
 }
 
 /* The number for a new page at the end of the file. */
-static uint32_t take_page_number(struct table_pages *pages)
+static uint32_t take_page_number(struct table_file *file)
 {
-    if (pages->next_page == LOCK_BYTE / pages->page_bytes + 1) {
-        pages->next_page++;
+    if (file->next_page == LOCK_BYTE / file->page_bytes + 1) {
+        file->next_page++;
     }
-    return pages->next_page++;
+    return file->next_page++;
 }
 
 static void begin_leaf(struct table_pages *pages)
 {
     pages->page = pages->batch + pages->batch_pages * pages->page_bytes;
     memset(pages->page, 0, LEAF_HEADER_BYTES);
-    pages->page[0] = LEAF;
+    pages->page[0] = pages->kind == TABLE_ROWID ? ROWID_LEAF : KEYED_LEAF;
     pages->cells = 0;
     pages->top = pages->page_bytes;
 }
@@ -159,7 +198,7 @@ static void begin_leaf(struct table_pages *pages)
 static status write_batch(struct table_pages *pages)
 {
     if (pages->batch_pages) {
-        TRY(write_at(pages, pages->batch, pages->batch_pages * pages->page_bytes,
+        TRY(write_at(pages->file, pages->batch, pages->batch_pages * pages->page_bytes,
                      (uint64_t)(pages->batch_first - 1) * pages->page_bytes));
         pages->batch_pages = 0;
     }
@@ -176,14 +215,19 @@ static void seal_leaf(struct table_pages *pages)
     put16(pages->page + 5, pages->top == 65536 ? 0 : pages->top);
 }
 
-static status end_leaf(struct table_pages *pages)
+/* `separator` is the cell of the row after this leaf, for a keyed table that goes on; else NULL. */
+static status end_leaf(struct table_pages *pages, const uint8_t *separator, uint32_t separator_bytes)
 {
-    uint32_t number = take_page_number(pages);
+    uint32_t number = take_page_number(pages->file);
+    struct child child = {.page = number, .separator = pages->last_rowid};
 
     seal_leaf(pages);
-    TRY(add_child(pages, &pages->leaves, number, pages->last_rowid));
+    if (separator) {
+        TRY(add_separator(pages, separator, separator_bytes, &child));
+    }
+    TRY(add_child(pages, &pages->leaves, child));
     if (pages->batch_pages && number != pages->batch_first + pages->batch_pages) {
-        /* The lock-byte page lies between: what came before it goes first. */
+        /* Another table's pages, or the lock-byte page, lie between: what came before goes first. */
         uint8_t *page = pages->page;
 
         TRY(write_batch(pages));
@@ -200,153 +244,201 @@ static status end_leaf(struct table_pages *pages)
     return OK;
 }
 
+static bool fits(const struct table_pages *pages, uint32_t cell_bytes)
+{
+    return LEAF_HEADER_BYTES + 2 * (pages->cells + 1) + cell_bytes <= pages->top;
+}
+
+/* Makes room for a cell in the leaf and accounts for it. */
+static uint8_t *push_cell(struct table_pages *pages, uint32_t cell_bytes)
+{
+    pages->top -= cell_bytes;
+    put16(pages->page + LEAF_HEADER_BYTES + 2 * pages->cells, pages->top);
+    pages->cells++;
+    pages->last_cell_bytes = cell_bytes;
+    return pages->page + pages->top;
+}
+
 status table_writer_end_row(struct table_writer *writer, int64_t rowid)
 {
     struct table_pages *pages = writer->pages;
     uint32_t type_bytes = (uint32_t)(writer->type - writer->types);
     uint32_t value_bytes = (uint32_t)(writer->value - writer->values);
-    uint8_t head[2 + 9 + 1]; /* payload length, rowid, length of the types with itself */
+    uint8_t head[ROW_HEAD_BYTES];
+    uint8_t *cell;
 
     assert(type_bytes <= TABLE_WRITER_COLUMNS && value_bytes <= TABLE_WRITER_ROW_BYTES);
     unsigned head_bytes = put_varint(head, 1 + type_bytes + value_bytes);
-    head_bytes += put_varint(head + head_bytes, (uint64_t)rowid);
+    if (pages->kind == TABLE_ROWID) {
+        head_bytes += put_varint(head + head_bytes, (uint64_t)rowid);
+    }
     head[head_bytes++] = (uint8_t)(1 + type_bytes);
 
     uint32_t cell_bytes = head_bytes + type_bytes + value_bytes;
-    if (LEAF_HEADER_BYTES + 2 * (pages->cells + 1) + cell_bytes > pages->top) {
-        TRY(end_leaf(pages));
+    if (pages->waiting_bytes) {
+        TRY(end_leaf(pages, pages->waiting, pages->waiting_bytes));
+        pages->waiting_bytes = 0;
     }
-    pages->top -= cell_bytes;
-    uint8_t *cell = pages->page + pages->top;
+    if (fits(pages, cell_bytes)) {
+        cell = push_cell(pages, cell_bytes);
+    } else if (pages->kind == TABLE_ROWID) {
+        TRY(end_leaf(pages, NULL, 0));
+        cell = push_cell(pages, cell_bytes);
+    } else {
+        cell = pages->waiting;
+        pages->waiting_bytes = cell_bytes;
+    }
     memcpy(cell, head, head_bytes);
     memcpy(cell + head_bytes, writer->types, type_bytes);
     memcpy(cell + head_bytes + type_bytes, writer->values, value_bytes);
-    put16(pages->page + LEAF_HEADER_BYTES + 2 * pages->cells, pages->top);
-    pages->cells++;
     pages->last_rowid = rowid;
     writer->type = writer->types;
     writer->value = writer->values;
     return OK;
 }
 
-/* One interior page over as many of `children` as fit, written as page `number`; *taken of them. */
-static status write_interior(struct table_pages *pages, uint8_t *page, uint32_t number,
-                             const struct child *children, size_t count)
+/* The cell of a child that is not the last of its page. Returns its bytes. */
+static uint32_t interior_cell(const struct table_pages *pages, const struct child *child,
+                              uint8_t cell[4 + CELL_BYTES])
 {
-    uint32_t top = pages->page_bytes;
-
-    memset(page, 0, pages->page_bytes);
-    page[0] = INTERIOR;
-    for (size_t i = 0; i + 1 < count; i++) {
-        uint8_t cell[INTERIOR_CELL_BYTES];
-
-        put32(cell, children[i].page);
-        unsigned bytes = 4 + put_varint(cell + 4, (uint64_t)children[i].last_rowid);
-        top -= bytes;
-        memcpy(page + top, cell, bytes);
-        put16(page + INTERIOR_HEADER_BYTES + 2 * i, top);
+    put32(cell, child->page);
+    if (pages->kind == TABLE_ROWID) {
+        return 4 + put_varint(cell + 4, (uint64_t)child->separator);
     }
-    put16(page + 3, (uint32_t)count - 1);
-    put16(page + 5, top == 65536 ? 0 : top);
-    put32(page + 8, children[count - 1].page);
-    return write_at(pages, page, pages->page_bytes, (uint64_t)(number - 1) * pages->page_bytes);
+    memcpy(cell + 4, pages->separators + child->separator, child->separator_bytes);
+    return 4 + child->separator_bytes;
 }
 
-/* How many children surely fit one interior page: the last is in its header, the others are cells. */
-static size_t interior_fan_out(const struct table_pages *pages)
+/* Fills an interior page with as many of `count` children as fit; returns how many. The last one of a
+ * page is in its header, the others are cells; a page without a cell is no page, so one child is
+ * never left alone for the next. */
+static size_t fill_interior(const struct table_pages *pages, uint8_t *page,
+                            const struct child *children, size_t count)
 {
-    return (pages->page_bytes - INTERIOR_HEADER_BYTES) / (INTERIOR_CELL_BYTES + 2) + 1;
+    uint8_t cell[4 + CELL_BYTES];
+    uint32_t top = pages->page_bytes;
+    uint32_t bytes = 0;
+    size_t cells = 0;
+
+    memset(page, 0, pages->page_bytes);
+    page[0] = pages->kind == TABLE_ROWID ? ROWID_INTERIOR : KEYED_INTERIOR;
+    while (cells + 1 < count) {
+        bytes = interior_cell(pages, &children[cells], cell);
+        if (INTERIOR_HEADER_BYTES + 2 * (cells + 1) + bytes > top) {
+            break;
+        }
+        top -= bytes;
+        memcpy(page + top, cell, bytes);
+        put16(page + INTERIOR_HEADER_BYTES + 2 * cells, top);
+        cells++;
+    }
+    if (cells + 2 == count) { /* all but one fit: leave two for the next page */
+        cells--;
+        bytes = interior_cell(pages, &children[cells], cell);
+        memset(page + top, 0, bytes);
+        memset(page + INTERIOR_HEADER_BYTES + 2 * cells, 0, 2);
+        top += bytes;
+    }
+    put16(page + 3, (uint32_t)cells);
+    put16(page + 5, top == 65536 ? 0 : top);
+    put32(page + 8, children[cells].page);
+    return cells + 1;
+}
+
+static status write_page(struct table_pages *pages, const uint8_t *page, uint32_t number)
+{
+    return write_at(pages->file, page, pages->page_bytes,
+                    (uint64_t)(number - 1) * pages->page_bytes);
+}
+
+/* Writes the interior pages over `level`; *above becomes the list of them, or stays empty when one held all:
+ * that one is the root. */
+static status write_level(struct table_pages *pages, const struct children *level,
+                          struct children *above)
+{
+    uint8_t *page = pages->batch; /* all leaves are written */
+
+    for (size_t first = 0; first < level->count;) {
+        size_t taken = fill_interior(pages, page, level->at + first, level->count - first);
+
+        if (taken == level->count) {
+            return write_page(pages, page, pages->root_page);
+        }
+        struct child parent = level->at[first + taken - 1];
+        parent.page = take_page_number(pages->file);
+        TRY(write_page(pages, page, parent.page));
+        TRY(add_child(pages, above, parent));
+        first += taken;
+    }
+    return OK;
 }
 
 static status write_levels(struct table_pages *pages)
 {
-    struct children level = pages->leaves;
-    struct children above = {NULL, 0, 0};
-    size_t fan_out = interior_fan_out(pages);
-    uint8_t *page = pages->batch; /* all leaves are written */
     status result = OK;
 
-    pages->leaves = (struct children){NULL, 0, 0};
-    while (level.count > fan_out && result.code == STATUS_OK) {
-        for (size_t first = 0; first < level.count && result.code == STATUS_OK;) {
-            size_t left = level.count - first;
-            /* Never leave a single child for the last page: an interior page needs a cell. */
-            size_t count = left <= fan_out ? left : left == fan_out + 1 ? fan_out - 1 : fan_out;
-            uint32_t number = take_page_number(pages);
+    while (pages->leaves.count > 0 && result.code == STATUS_OK) {
+        struct children above = {NULL, 0, 0};
 
-            result = write_interior(pages, page, number, level.at + first, count);
-            if (result.code == STATUS_OK) {
-                result = add_child(pages, &above, number, level.at[first + count - 1].last_rowid);
-            }
-            first += count;
-        }
-        free(level.at);
-        level = above;
-        above = (struct children){NULL, 0, 0};
+        result = write_level(pages, &pages->leaves, &above);
+        free(pages->leaves.at);
+        pages->leaves = above;
     }
-    if (result.code == STATUS_OK) {
-        result = write_interior(pages, page, pages->root_page, level.at, level.count);
-    }
-    free(level.at);
     return result;
 }
 
-static status write_file_header(struct table_pages *pages)
+/* Keyed: the last row of all waits, so it would be a separator with nothing behind it. The row before it
+ * becomes the separator instead. */
+static status place_waiting(struct table_pages *pages)
 {
-    uint8_t header[100];
+    uint8_t separator[CELL_BYTES];
+    uint32_t separator_bytes = pages->last_cell_bytes;
 
-    if (pread(pages->file, header, sizeof header, 0) != sizeof header) {
-        diag_error("could not read database \"%s\": %m", pages->path);
-        return FAIL;
-    }
-    put32(header + FILE_CHANGES, get32(header + FILE_CHANGES) + 1);
-    memcpy(header + FILE_VALID_FOR, header + FILE_CHANGES, 4);
-    put32(header + FILE_PAGES, pages->next_page - 1);
-    return write_at(pages, header, sizeof header, 0);
+    memcpy(separator, pages->page + pages->top, separator_bytes);
+    pages->top += separator_bytes;
+    pages->cells--;
+    TRY(end_leaf(pages, separator, separator_bytes));
+    memcpy(push_cell(pages, pages->waiting_bytes), pages->waiting, pages->waiting_bytes);
+    pages->waiting_bytes = 0;
+    return OK;
 }
 
 status table_writer_finish(struct table_writer *writer)
 {
     struct table_pages *pages = writer->pages;
 
+    if (pages->waiting_bytes) {
+        TRY(place_waiting(pages));
+    }
     if (pages->leaves.count == 0) { /* all rows fit the root */
         seal_leaf(pages);
-        return write_at(pages, pages->page, pages->page_bytes,
-                        (uint64_t)(pages->root_page - 1) * pages->page_bytes);
+        return write_page(pages, pages->page, pages->root_page);
     }
-    TRY(end_leaf(pages)); /* a leaf was ended only because a row followed: it has cells */
+    TRY(end_leaf(pages, NULL, 0)); /* a leaf was ended only because a row followed: it has cells */
     TRY(write_batch(pages));
-    TRY(write_levels(pages));
-    return write_file_header(pages);
+    return write_levels(pages);
 }
 
-status table_writer_open(struct table_writer *writer, const char *path, uint32_t root_page)
+status table_writer_open(struct table_writer *writer, struct table_file *file, uint32_t root_page,
+                         enum table_kind kind)
 {
     struct table_pages *pages = calloc(1, sizeof *pages);
-    uint8_t header[100];
 
     memset(writer, 0, sizeof *writer);
     writer->type = writer->types;
     writer->value = writer->values;
-    if (!pages || !(pages->path = strdup(path))) {
-        free(pages);
-        diag_error("could not write database \"%s\": out of memory", path);
-        return FAIL;
-    }
     writer->pages = pages;
-    pages->root_page = root_page;
-    pages->file = open(path, O_RDWR | O_CLOEXEC);
-    if (pages->file < 0 || pread(pages->file, header, sizeof header, 0) != sizeof header) {
-        diag_error("could not open database \"%s\": %m", path);
-        return FAIL;
+    if (!pages) {
+        return no_memory(file);
     }
-    pages->page_bytes = (uint32_t)header[FILE_PAGE_BYTES] << 8 | header[FILE_PAGE_BYTES + 1];
-    pages->page_bytes = pages->page_bytes == 1 ? 65536 : pages->page_bytes;
-    pages->next_page = get32(header + FILE_PAGES) + 1;
+    pages->file = file;
+    pages->kind = kind;
+    pages->root_page = root_page;
+    pages->page_bytes = file->page_bytes;
     pages->batch_room = BATCH_BYTES / pages->page_bytes;
     pages->batch = malloc(BATCH_BYTES);
     if (!pages->batch) {
-        return no_memory(pages);
+        return no_memory(file);
     }
     begin_leaf(pages);
     return OK;
@@ -357,13 +449,59 @@ void table_writer_close(struct table_writer *writer)
     struct table_pages *pages = writer->pages;
 
     if (pages) {
-        if (pages->file >= 0) {
-            close(pages->file);
-        }
         free(pages->leaves.at);
+        free(pages->separators);
         free(pages->batch);
-        free(pages->path);
         free(pages);
         writer->pages = NULL;
+    }
+}
+
+status table_file_open(const char *path, struct table_file **out)
+{
+    struct table_file *file = calloc(1, sizeof *file);
+    uint8_t header[FILE_HEADER_BYTES];
+
+    *out = NULL;
+    if (!file || !(file->path = strdup(path))) {
+        free(file);
+        diag_error("could not write database \"%s\": out of memory", path);
+        return FAIL;
+    }
+    file->file = open(path, O_RDWR | O_CLOEXEC);
+    if (file->file < 0 || pread(file->file, header, sizeof header, 0) != sizeof header) {
+        diag_error("could not open database \"%s\": %m", path);
+        table_file_close(file);
+        return FAIL;
+    }
+    file->page_bytes = (uint32_t)header[FILE_PAGE_BYTES] << 8 | header[FILE_PAGE_BYTES + 1];
+    file->page_bytes = file->page_bytes == 1 ? 65536 : file->page_bytes;
+    file->next_page = get32(header + FILE_PAGES) + 1;
+    *out = file;
+    return OK;
+}
+
+status table_file_finish(struct table_file *file)
+{
+    uint8_t header[FILE_HEADER_BYTES];
+
+    if (pread(file->file, header, sizeof header, 0) != sizeof header) {
+        diag_error("could not read database \"%s\": %m", file->path);
+        return FAIL;
+    }
+    put32(header + FILE_CHANGES, get32(header + FILE_CHANGES) + 1);
+    memcpy(header + FILE_VALID_FOR, header + FILE_CHANGES, 4);
+    put32(header + FILE_PAGES, file->next_page - 1);
+    return write_at(file, header, sizeof header, 0);
+}
+
+void table_file_close(struct table_file *file)
+{
+    if (file) {
+        if (file->file >= 0) {
+            close(file->file);
+        }
+        free(file->path);
+        free(file);
     }
 }

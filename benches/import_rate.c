@@ -245,12 +245,14 @@ static sqlite3 *make_table(uint32_t *root_page)
 
 static void rows_by_pages(void *context, uint64_t operations)
 {
+    struct table_file *file;
     struct table_writer writer;
     uint32_t root_page;
 
     (void)context;
     sqlite3_close(make_table(&root_page));
-    bench_require(table_writer_open(&writer, database_path, root_page).code == STATUS_OK);
+    bench_require(table_file_open(database_path, &file).code == STATUS_OK);
+    bench_require(table_writer_open(&writer, file, root_page, TABLE_ROWID).code == STATUS_OK);
     for (uint64_t i = 1; i <= operations; i++) {
         table_writer_null(&writer);
         table_writer_int(&writer, (int64_t)(i * 37));
@@ -261,7 +263,9 @@ static void rows_by_pages(void *context, uint64_t operations)
         bench_require(table_writer_end_row(&writer, (int64_t)i).code == STATUS_OK);
     }
     bench_require(table_writer_finish(&writer).code == STATUS_OK);
+    bench_require(table_file_finish(file).code == STATUS_OK);
     table_writer_close(&writer);
+    table_file_close(file);
 }
 
 static void rows_by_statements(void *context, uint64_t operations)

@@ -142,7 +142,7 @@ static void test_size(void)
         struct block ended;
 
         (void)lifetimes_open(lifetimes, count * 48, &block, &ended);
-        if (count >= 300000 && count % 1000 == 0) {
+        if (count >= 500000 && count % 1000 == 0) {
             uint64_t each = (lifetimes_bytes(lifetimes) + count - 1) / count;
 
             worst = each > worst ? each : worst;

@@ -14,7 +14,9 @@ static char path[64];
 static const char create[] =
     "CREATE TABLE other (x INTEGER) STRICT;"
     "CREATE TABLE ours (id INTEGER PRIMARY KEY, a INTEGER, b REAL, c TEXT, d INTEGER) STRICT;"
-    "CREATE TABLE theirs (id INTEGER PRIMARY KEY, a INTEGER, b REAL, c TEXT, d INTEGER) STRICT;";
+    "CREATE TABLE theirs (id INTEGER PRIMARY KEY, a INTEGER, b REAL, c TEXT, d INTEGER) STRICT;"
+    "CREATE TABLE keyed (k INTEGER, id INTEGER, a INTEGER, b REAL, c TEXT, d INTEGER,"
+    " PRIMARY KEY (k, id)) STRICT, WITHOUT ROWID;";
 
 struct row {
     int64_t id, a;
@@ -71,28 +73,61 @@ static const char *answer(sqlite3 *db, const char *sql, char *out)
     return out;
 }
 
-static bool write_ours(uint32_t root_page, uint64_t count)
+static void put_values(struct table_writer *writer, uint64_t i, struct row row)
 {
-    struct table_writer writer;
-    bool good = table_writer_open(&writer, path, root_page).code == STATUS_OK;
+    table_writer_int(writer, row.a);
+    table_writer_real(writer, row.b);
+    if (row.c) {
+        table_writer_text(writer, row.c, strlen(row.c));
+    } else {
+        table_writer_null(writer);
+    }
+    table_writer_int(writer, (int64_t)(i % 3));
+}
+
+/* The rows into both of our tables, in turns. */
+static bool write_ours(const uint32_t roots[2], uint64_t count)
+{
+    struct table_file *file;
+    struct table_writer ours;
+    struct table_writer keyed;
+    bool good = table_file_open(path, &file).code == STATUS_OK &&
+                table_writer_open(&ours, file, roots[0], TABLE_ROWID).code == STATUS_OK &&
+                table_writer_open(&keyed, file, roots[1], TABLE_KEYED).code == STATUS_OK;
 
     for (uint64_t i = 0; good && i < count; i++) {
         struct row row = row_at(i);
 
-        table_writer_null(&writer);
-        table_writer_int(&writer, row.a);
-        table_writer_real(&writer, row.b);
-        if (row.c) {
-            table_writer_text(&writer, row.c, strlen(row.c));
-        } else {
-            table_writer_null(&writer);
-        }
-        table_writer_int(&writer, (int64_t)(i % 3));
-        good = table_writer_end_row(&writer, row.id).code == STATUS_OK;
+        table_writer_null(&ours);
+        put_values(&ours, i, row);
+        table_writer_int(&keyed, (int64_t)(i / 100));
+        table_writer_int(&keyed, row.id);
+        put_values(&keyed, i, row);
+        good = table_writer_end_row(&ours, row.id).code == STATUS_OK &&
+               table_writer_end_row(&keyed, 0).code == STATUS_OK;
     }
-    good = good && table_writer_finish(&writer).code == STATUS_OK;
-    table_writer_close(&writer);
+    good = good && table_writer_finish(&ours).code == STATUS_OK &&
+           table_writer_finish(&keyed).code == STATUS_OK && table_file_finish(file).code == STATUS_OK;
+    table_writer_close(&keyed);
+    table_writer_close(&ours);
+    table_file_close(file);
     return good;
+}
+
+/* A fresh database with our tables; the pages of their roots. */
+static void make_database(unsigned page_bytes, uint32_t roots[2])
+{
+    char sql[64];
+    char text[256];
+
+    unlink(path);
+    sqlite3 *db = open_database();
+    snprintf(sql, sizeof sql, "PRAGMA page_size = %u", page_bytes);
+    run(db, sql);
+    run(db, create);
+    roots[0] = (uint32_t)atoi(answer(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'ours'", text));
+    roots[1] = (uint32_t)atoi(answer(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'keyed'", text));
+    sqlite3_close(db);
 }
 
 static void insert_theirs(sqlite3 *db, uint64_t count)
@@ -118,21 +153,13 @@ static void insert_theirs(sqlite3 *db, uint64_t count)
 
 static void test_rows(unsigned page_bytes, uint64_t count)
 {
-    char sql[64];
+    uint32_t roots[2];
     char text[256];
 
-    unlink(path);
+    make_database(page_bytes, roots);
+    CHECK(write_ours(roots, count));
+
     sqlite3 *db = open_database();
-    snprintf(sql, sizeof sql, "PRAGMA page_size = %u", page_bytes);
-    run(db, sql);
-    run(db, create);
-    uint32_t root = (uint32_t)atoi(
-        answer(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'ours'", text));
-    sqlite3_close(db);
-
-    CHECK(write_ours(root, count));
-
-    db = open_database();
     CHECK_STR(answer(db, "PRAGMA integrity_check", text), "ok");
     insert_theirs(db, count);
     CHECK_EQ(strtoull(answer(db, "SELECT COUNT(*) FROM ours", text), NULL, 10), count);
@@ -143,8 +170,16 @@ static void test_rows(unsigned page_bytes, uint64_t count)
     /* Interior pages lead to every row. */
     CHECK_STR(answer(db, "SELECT COUNT(*) FROM theirs WHERE id NOT IN (SELECT o.id FROM theirs t "
                          "CROSS JOIN ours o ON o.id = t.id)", text), "0");
-    /* The table goes on living. */
-    run(db, "INSERT INTO ours (a) VALUES (1); DELETE FROM ours WHERE a < 0; INSERT INTO other VALUES (1)");
+    CHECK_STR(answer(db, "SELECT COUNT(*) FROM (SELECT id, a, b, c, d, typeof(b) FROM keyed EXCEPT "
+                         "SELECT *, typeof(b) FROM theirs)", text), "0");
+    CHECK_EQ(strtoull(answer(db, "SELECT COUNT(*) FROM keyed", text), NULL, 10), count);
+    CHECK_STR(answer(db, "SELECT COUNT(*) FROM theirs t WHERE NOT EXISTS (SELECT 1 FROM keyed WHERE "
+                         "k = CASE WHEN t.id > 1099511627776 "
+                         "THEN (t.id - 1099511627777) / 300 ELSE (t.id - 1) / 300 END "
+                         "AND keyed.id = t.id)", text), "0");
+    /* The tables go on living. */
+    run(db, "INSERT INTO ours (a) VALUES (1); DELETE FROM ours WHERE a < 0; INSERT INTO other VALUES (1);"
+            "INSERT INTO keyed VALUES (3, 2, 1, 1.5, 'x', 0); DELETE FROM keyed WHERE d = 1");
     CHECK_STR(answer(db, "PRAGMA integrity_check", text), "ok");
     sqlite3_close(db);
 }
@@ -156,21 +191,18 @@ static void test_lock_byte_page(void)
     enum { PAGE = 65536, LOCK_PAGE = 0x40000000 / PAGE + 1 };
     uint8_t pages_before[4] = {0, 0, (LOCK_PAGE - 4) >> 8, (LOCK_PAGE - 4) & 255};
 
-    unlink(path);
-    sqlite3 *db = open_database();
-    run(db, "PRAGMA page_size = 65536");
-    run(db, create);
-    uint32_t root = (uint32_t)atoi(
-        answer(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'ours'", text));
-    sqlite3_close(db);
+    uint32_t roots[2];
+
+    make_database(PAGE, roots);
     int file = open(path, O_RDWR);
     CHECK_EQ(pwrite(file, pages_before, 4, 28), 4);
     CHECK_EQ(ftruncate(file, (off_t)(LOCK_PAGE - 4) * PAGE), 0);
     close(file);
 
-    CHECK(write_ours(root, 20000));
-    db = open_database();
+    CHECK(write_ours(roots, 20000));
+    sqlite3 *db = open_database();
     CHECK_STR(answer(db, "SELECT COUNT(*) || ' ' || COUNT(a) FROM ours", text), "20000 20000");
+    CHECK_STR(answer(db, "SELECT COUNT(*) || ' ' || COUNT(a) FROM keyed", text), "20000 20000");
     CHECK(atoi(answer(db, "PRAGMA page_count", text)) > LOCK_PAGE + 2);
     sqlite3_close(db);
 }
@@ -191,10 +223,9 @@ int main(void)
     }
     test_lock_byte_page();
 
-    struct table_writer writer;
+    struct table_file *file;
     fprintf(stderr, "The next complaint is expected.\n");
-    CHECK(table_writer_open(&writer, "no/such/file.db", 2).code == STATUS_FAILED);
-    table_writer_close(&writer);
+    CHECK(table_file_open("no/such/file.db", &file).code == STATUS_FAILED && !file);
     unlink(path);
     return check_summary();
 }
