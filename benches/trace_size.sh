@@ -26,9 +26,9 @@ command -v python3 >/dev/null && run "python3, every object a malloc" 16K PYTHON
     "$(python3 -c 'import os, sys; print(os.path.realpath(sys.executable))')" -c "'
 import json
 text = json.dumps([{\"id\": i, \"tags\": [\"t%d\" % (i * k % 53) for k in range(i % 6)]} for i in range(20000)])
-for _ in range(60): len(json.loads(text))'"
+for _ in range(150): len(json.loads(text))'"
 command -v sqlite3 >/dev/null && run sqlite3 8K "sqlite3 :memory: '
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200000)
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500000)
 SELECT count(*) FROM (SELECT upper(printf(\"text %d\", i)) || i AS d FROM n ORDER BY d)'"
-command -v perl >/dev/null && run perl 4K "perl -e 'for (1..40) { my %h; for my \$i (1..60000) { push @{\$h{\$i % 1000}}, \"v\$i\" } }'"
-run "churn" 64K "$bin/bench_churn" mixed 90000000
+command -v perl >/dev/null && run perl 4K "perl -e 'for (1..90) { my %h; for my \$i (1..60000) { push @{\$h{\$i % 1000}}, \"v\$i\" } }'"
+run "churn" 64K "$bin/bench_churn" mixed 60000000
