@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options_test.c -- sizes, patterns and the environment as a whole, with every kind of nonsense in them. */
+#include "check.h"
+#include "options.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static void check_size(const char *text, uint64_t expected)
+{
+    uint64_t bytes = 12345;
+
+    if (!CHECK(mr_parse_size(text, &bytes)) || !CHECK_EQ(bytes, expected)) {
+        fprintf(stderr, "text \"%s\"\n", text);
+    }
+}
+
+static void check_no_size(const char *text)
+{
+    uint64_t bytes = 12345;
+
+    if (!CHECK(!mr_parse_size(text, &bytes)) || !CHECK_EQ(bytes, 12345)) {
+        fprintf(stderr, "text \"%s\" is no size\n", text);
+    }
+}
+
+static void sizes(void)
+{
+    static const char *const nonsense[] = {
+        "",     " ",    "K",     "-1",    "+1",     "0x10",  " 64K",   "64K ",  "64 K",  "64KK",
+        "64iB", "64Ki ", "6 4",  "1e6",   "1.5M",   "64T",   "64KBB",  "64KiBs", "64,000", "sixty",
+        "18446744073709551616", "99999999999999999999", "340282366920938463463374607431768211456",
+        "18014398509481984K", "17592186044416M", "17179869184G", "17179869184GiB",
+    };
+
+    check_size("0", 0);
+    check_size("1", 1);
+    check_size("65536", 65536);
+    check_size("65536B", 65536);
+    check_size("64K", 65536);
+    check_size("64k", 65536);
+    check_size("64KB", 65536);
+    check_size("64KiB", 65536);
+    check_size("2M", 2097152);
+    check_size("2MiB", 2097152);
+    check_size("1G", 1073741824);
+    check_size("1GiB", 1073741824);
+    check_size("00064K", 65536);
+    check_size("17179869183G", UINT64_C(17179869183) << 30);
+    check_size("18014398509481983K", UINT64_C(18014398509481983) << 10);
+    check_size("18446744073709551600", UINT64_C(18446744073709551600));
+    for (size_t i = 0; i < sizeof nonsense / sizeof nonsense[0]; i++) {
+        check_no_size(nonsense[i]);
+    }
+}
+
+static void patterns(void)
+{
+    char out[MR_PATH_BYTES], expected[MR_PATH_BYTES], host[256], path[MR_PATH_BYTES];
+    const char *name = mr_executable_name(path);
+
+    CHECK_STR(name, "options_test");
+    gethostname(host, sizeof host);
+    CHECK(mr_expand_pattern("/tmp/a", out, sizeof out));
+    CHECK_STR(out, "/tmp/a");
+    CHECK(mr_expand_pattern("/tmp/%p.zst", out, sizeof out));
+    snprintf(expected, sizeof expected, "/tmp/%d.zst", (int)getpid());
+    CHECK_STR(out, expected);
+    CHECK(mr_expand_pattern("%h%e%p%%%h", out, sizeof out));
+    snprintf(expected, sizeof expected, "%soptions_test%d%%%s", host, (int)getpid(), host);
+    CHECK_STR(out, expected);
+    CHECK(mr_expand_pattern("100%%p", out, sizeof out));
+    CHECK_STR(out, "100%p");
+    CHECK(mr_expand_pattern("%x%", out, sizeof out)); /* what is unknown stays as it is */
+    CHECK_STR(out, "%x%");
+    CHECK(!mr_expand_pattern("", out, sizeof out));
+
+    /* Exactly as many bytes as there are, and one too many. */
+    memset(out, '#', sizeof out);
+    CHECK(mr_expand_pattern("12345", out, 6));
+    CHECK_STR(out, "12345");
+    CHECK(!mr_expand_pattern("123456", out, 6));
+    CHECK(!mr_expand_pattern("%e", out, sizeof "options_test" - 1));
+    CHECK(mr_expand_pattern("%e", out, sizeof "options_test"));
+    CHECK_STR(out, "options_test");
+    CHECK_EQ(out[sizeof "options_test"], '#');
+}
+
+static void clear(void)
+{
+    static const char *const names[] = {"MEMREC_TRACE",    "MEMREC_INTERVAL",  "MEMREC_CHILDREN",
+                                        "MEMREC_ONLY",     "MEMREC_DRAIN_MS",  "MEMREC_MEMORY_MS",
+                                        "MEMREC_LEVEL"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        unsetenv(names[i]);
+    }
+}
+
+/* The options when one variable has this value; MEMREC_TRACE is set. */
+static struct mr_options with(const char *name, const char *value)
+{
+    static struct mr_options options;
+
+    clear();
+    setenv("MEMREC_TRACE", "/tmp/t", 1);
+    setenv(name, value, 1);
+    memset(&options, 0xa5, sizeof options);
+    CHECK(mr_options_read(&options));
+    clear();
+    return options;
+}
+
+static void environment(void)
+{
+    static struct mr_options options;
+    char directory[MR_PATH_BYTES], expected[2 * MR_PATH_BYTES];
+
+    clear();
+    CHECK(!mr_options_read(&options));
+    setenv("MEMREC_TRACE", "", 1);
+    CHECK(!mr_options_read(&options));
+
+    options = with("MEMREC_TRACE", "/tmp/%p.zst");
+    CHECK_STR(options.trace, "/tmp/%p.zst"); /* a forked child expands it anew */
+    CHECK_EQ(options.interval_bytes, 65536);
+    CHECK(options.children);
+    CHECK_EQ(options.drain_ms, 50);
+    CHECK_EQ(options.memory_ms, 2000);
+    CHECK_EQ(options.level, 1);
+
+    options = with("MEMREC_TRACE", "sub/t.zst");
+    CHECK(getcwd(directory, sizeof directory) != NULL);
+    snprintf(expected, sizeof expected, "%s/sub/t.zst", directory);
+    CHECK_STR(options.trace, expected);
+
+    CHECK_EQ(with("MEMREC_INTERVAL", "1").interval_bytes, 1);
+    CHECK_EQ(with("MEMREC_INTERVAL", "2MiB").interval_bytes, 2097152);
+    CHECK_EQ(with("MEMREC_INTERVAL", "0").interval_bytes, 65536);
+    CHECK_EQ(with("MEMREC_INTERVAL", "often").interval_bytes, 65536);
+    CHECK_EQ(with("MEMREC_INTERVAL", "-5").interval_bytes, 65536);
+    CHECK_EQ(with("MEMREC_INTERVAL", "17179869183G").interval_bytes, UINT64_C(1) << 40);
+    CHECK(!with("MEMREC_CHILDREN", "0").children);
+    CHECK(with("MEMREC_CHILDREN", "1").children);
+    CHECK_EQ(with("MEMREC_DRAIN_MS", "0").drain_ms, 1);
+    CHECK_EQ(with("MEMREC_DRAIN_MS", "99999999999").drain_ms, 1000);
+    CHECK_EQ(with("MEMREC_DRAIN_MS", "fast").drain_ms, 50);
+    CHECK_EQ(with("MEMREC_MEMORY_MS", "1").memory_ms, 500);
+    CHECK_EQ(with("MEMREC_MEMORY_MS", "700").memory_ms, 700);
+    CHECK_EQ(with("MEMREC_LEVEL", "0").level, 1);
+    CHECK_EQ(with("MEMREC_LEVEL", "40").level, 9);
+
+    char *long_path = malloc(MR_PATH_BYTES + 1);
+    memset(long_path, 'a', MR_PATH_BYTES);
+    long_path[0] = '/';
+    long_path[MR_PATH_BYTES] = '\0';
+    setenv("MEMREC_TRACE", long_path, 1);
+    CHECK(!mr_options_read(&options));
+    setenv("MEMREC_TRACE", long_path + 1, 1); /* relative: longer by the directory */
+    CHECK(!mr_options_read(&options));
+    long_path[MR_PATH_BYTES - 1] = '\0';
+    setenv("MEMREC_TRACE", long_path, 1);
+    CHECK(mr_options_read(&options));
+    CHECK_STR(options.trace, long_path);
+    free(long_path);
+    clear();
+}
+
+static bool recorded_only(const char *list)
+{
+    static struct mr_options options;
+
+    clear();
+    setenv("MEMREC_TRACE", "/tmp/t", 1);
+    setenv("MEMREC_ONLY", list, 1);
+    bool recorded = mr_options_read(&options);
+    if (recorded) {
+        CHECK_STR(options.trace, "/tmp/t"); /* the name was looked up in the same memory */
+    }
+    clear();
+    return recorded;
+}
+
+static void only(void)
+{
+    CHECK(recorded_only("options_test"));
+    CHECK(recorded_only("bash,options_test"));
+    CHECK(recorded_only("options_test,bash"));
+    CHECK(recorded_only(",,options_test,,"));
+    CHECK(recorded_only("")); /* empty: everything */
+    CHECK(!recorded_only("options"));
+    CHECK(!recorded_only("options_test2"));
+    CHECK(!recorded_only("ptions_test"));
+    CHECK(!recorded_only("bash,perl"));
+    CHECK(!recorded_only(","));
+    CHECK(!recorded_only("options_test ,bash")); /* a name may hold a space */
+}
+
+int main(void)
+{
+    sizes();
+    patterns();
+    environment();
+    only();
+    return check_summary();
+}
