@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VALUES_MAX = 16, SPARK_STEPS_MAX = 48 };
+enum { VALUES_MAX = 16, SPARK_STEPS_MAX = 48, REPORTS_MAX = 256 };
 
 enum { OPTION_FORMAT, OPTION_LIST, OPTION_EXPLAIN, OPTION_SQL, OPTION_PARAMETERS };
 
@@ -133,6 +133,7 @@ static void print_explanation(const struct catalog_report *report)
 {
     struct render_options out = render_options_for(stdout, RENDER_TABLE);
     int name_width = 0, parameter_width = 0;
+    bool has_intervals = false;
 
     render_style(&out, STYLE_BOLD);
     printf("%s", report->name);
@@ -153,32 +154,43 @@ static void print_explanation(const struct catalog_report *report)
     for (size_t i = 0; i < report->column_count; i++) {
         const struct catalog_column *at = &report->columns[i];
 
+        has_intervals = has_intervals || !*at->meaning;
         if (*at->meaning) { /* _low and _high explain themselves */
             printf("%s  %-*s  %-5s  %s\n", i == 0 ? "\nColumns\n" : "", name_width, at->name,
                    catalog_type_name(at->type), at->meaning);
         }
     }
-    printf("\nx_low and x_high are the 95 %% interval of x, which is an estimate from samples.\n");
-    if (report->caveat) {
-        printf("Caveat: %s\n", report->caveat);
+    if (has_intervals) {
+        printf("\nx_low and x_high are the 95 %% interval of x, which is an estimate from samples.\n");
     }
+    if (report->caveat) {
+        printf("\nCaveat: %s\n", report->caveat);
+    }
+}
+
+static const char *nearest_report(const struct catalog *catalog, const char *name)
+{
+    const char *names[REPORTS_MAX];
+    size_t count = 0;
+
+    for (; count < catalog->count && count < REPORTS_MAX; count++) {
+        names[count] = catalog->reports[count].name;
+    }
+    return command_nearest(name, names, count);
 }
 
 static int unknown_report(const struct catalog *catalog, const char *name)
 {
-    const char *names[256];
     char list[1024] = "";
-    size_t count = 0;
 
-    for (; count < catalog->count && count < 256; count++) {
+    for (size_t i = 0; i < catalog->count; i++) {
         size_t used = strlen(list);
 
-        names[count] = catalog->reports[count].name;
-        snprintf(list + used, sizeof list - used, "%s%s", count ? ", " : "", names[count]);
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", catalog->reports[i].name);
     }
     diag_error("there is no report \"%s\"", name);
     diag_detail("The reports are %s.", list);
-    const char *nearest = command_nearest(name, names, count);
+    const char *nearest = nearest_report(catalog, name);
     if (nearest) {
         diag_hint("Did you mean \"%s\"?", nearest);
     } else {
@@ -513,6 +525,10 @@ static int run_request(const struct request *request, const struct catalog *cata
             print_explanation(report);
         }
         return EXIT_DONE;
+    }
+    bool misspelt = path && !report && !source_exists(path) && nearest_report(catalog, path);
+    if (misspelt && request->name_count == 1) {
+        return unknown_report(catalog, path);
     }
     if (!path) {
         return command_usage_error(request->command, "report needs a database or a trace");

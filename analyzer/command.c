@@ -179,7 +179,9 @@ int arguments_next(struct arguments *arguments)
         return ARGUMENT_END;
     }
     char *argument = arguments->argv[arguments->at++];
-    if (!arguments->operands_only && argument[0] == '-' && argument[1] != '\0') {
+    /* "-- " begins a comment in SQL, and no option has a blank there */
+    bool comment = strncmp(argument, "-- ", 3) == 0;
+    if (!arguments->operands_only && !comment && argument[0] == '-' && argument[1] != '\0') {
         if (strcmp(argument, "--") == 0) {
             arguments->operands_only = true;
             return arguments_next(arguments);

@@ -74,11 +74,11 @@ static bool hint_nearest(sqlite3 *database, const char *listing, const char *wor
     return nearest != NULL;
 }
 
-static void tell_hint(sqlite3 *database, int code, const char *message)
+static void tell_hint(sqlite3 *database, int code, const char *message, bool sql_is_unread)
 {
     static const char table[] = "no such table: ", column[] = "no such column: ";
 
-    if (code == SQLITE_AUTH) {
+    if (code == SQLITE_AUTH || strncmp(message, "not authorized", 14) == 0) {
         diag_hint("A query can only read: SELECT, WITH, VALUES, and PRAGMA table_info(TABLE).");
         return;
     }
@@ -101,7 +101,9 @@ static void tell_hint(sqlite3 *database, int code, const char *message)
         }
         return;
     }
-    diag_hint("The statement must be one SELECT in SQLite's dialect.");
+    if (code == SQLITE_ERROR && sql_is_unread) {
+        diag_hint("The statement must be one SELECT in SQLite's dialect.");
+    }
 }
 
 /* Where SQLite stopped: the line, and some of it from there on. */
@@ -129,7 +131,7 @@ static void tell_place(const char *sql, int offset)
     }
 }
 
-static status complain(sqlite3 *database, const char *title, const char *sql)
+static status complain(sqlite3 *database, const char *title, const char *sql, bool sql_is_unread)
 {
     int code = sqlite3_errcode(database), offset = sqlite3_error_offset(database);
     char *message = sqlite3_mprintf("%s", sqlite3_errmsg(database)); /* hints ask more */
@@ -140,7 +142,7 @@ static status complain(sqlite3 *database, const char *title, const char *sql)
         diag_error("could not run %s: %s", title,
                    code == SQLITE_AUTH ? "it would do more than read" : message);
         tell_place(sql, offset);
-        tell_hint(database, code, message);
+        tell_hint(database, code, message, sql_is_unread);
     }
     sqlite3_free(message);
     return FAIL;
@@ -194,7 +196,7 @@ static status prepare(struct query *query, const char *sql)
     int code = sqlite3_prepare_v2(query->database, sql, -1, &query->statement, &rest);
     sqlite3_set_authorizer(query->database, NULL, NULL);
     if (code != SQLITE_OK) {
-        return complain(query->database, query->title, sql);
+        return complain(query->database, query->title, sql, true);
     }
     if (!says_nothing(rest)) {
         diag_error("could not run %s: it has more than one statement", query->title);
@@ -228,7 +230,7 @@ status query_open(struct db *db, const char *title, const char *sql,
         int at = sqlite3_bind_parameter_index(query->statement, parameters[i].name);
 
         if (at > 0 && bind(query->statement, at, &parameters[i].value) != SQLITE_OK) {
-            result = complain(query->database, title, sql);
+            result = complain(query->database, title, sql, false);
         }
     }
     if (result.code != STATUS_OK) {
@@ -287,7 +289,7 @@ status query_step(struct query *query, struct cell *cells)
         return (status){STATUS_END};
     }
     if (code != SQLITE_ROW) {
-        return complain(query->database, query->title, sqlite3_sql(query->statement));
+        return complain(query->database, query->title, sqlite3_sql(query->statement), false);
     }
     for (size_t column = 0; column < query_column_count(query); column++) {
         cells[column] = read_cell(query->statement, (int)column);

@@ -93,20 +93,23 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
                || CASE WHEN v.steady > 0 THEN ', ' || CAST(v.steady AS TEXT) || ' steady' ELSE '' END, 3)
       FROM verdict v
      UNION ALL
-    SELECT 200, 'heap', 'allocated', c.alloc_bytes, c.alloc_bytes, c.alloc_bytes, 'bytes', NULL,
-           'exact'
+    SELECT 200, 'heap', 'allocated', c.alloc_bytes, c.alloc_bytes, c.alloc_bytes, 'bytes', NULL, 'exact'
       FROM chosen c
+     WHERE c.alloc_bytes IS NOT NULL
      UNION ALL
     SELECT 201, 'heap', 'allocations', c.alloc_calls, c.alloc_calls, c.alloc_calls, 'count', NULL, 'exact'
       FROM chosen c
+     WHERE c.alloc_calls IS NOT NULL
      UNION ALL
     SELECT 202, 'heap', 'frees', c.free_calls, c.free_calls, c.free_calls, 'count', NULL, 'exact'
       FROM chosen c
+     WHERE c.free_calls IS NOT NULL
      UNION ALL
     SELECT 203, 'heap', 'allocation rate', p.rate, p.rate, p.rate, 'bytes_per_second', NULL,
            'mean'
       FROM (SELECT CAST(ROUND(alloc_bytes * 1000000000.0 / NULLIF(duration_ns, 0)) AS BIGINT) AS rate
               FROM chosen) p
+     WHERE p.rate IS NOT NULL
      UNION ALL
     SELECT 204, 'heap', 'peak live',
            CAST(ROUND(COALESCE(s.bytes, 0)) AS BIGINT),

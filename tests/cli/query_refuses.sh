@@ -1,0 +1,36 @@
+# What a query may not do, and what is wrong with it, in one sentence, with the place and a hint.
+cat >x.trace <<'END'
+run full exe /bin/x
+thread 1 main
+at 10ms alloc 0x1000 100
+at 30ms end exit
+END
+"$MKTRACE" x.trace x.zst
+ask() {
+    memanalyze query x.zst "$@"
+    echo "exit $?"
+}
+ask 'SELEC * FROM run'
+ask 'SELECT functoin
+FROM stack'
+ask 'SELECT * FROM stak'
+ask 'SELECT * FROM nothing_like_it'
+ask 'SELECT (1'
+ask ''
+ask '-- nothing'
+ask 'SELECT 1; SELECT 2'
+ask 'DROP TABLE run'
+ask "INSERT INTO run (id) VALUES (9)"
+ask "ATTACH 'other.db' AS other"
+ask 'PRAGMA journal_mode = WAL'
+ask "SELECT load_extension('x')"
+ask 'BEGIN'
+ask "SELECT abs(-9223372036854775807 - 1)"
+ask 'SELECT 1' --format xml
+ask 'SELECT' '1'
+memanalyze query x.zst; echo "exit $?"
+memanalyze query; echo "exit $?"
+memanalyze query missing.db 'SELECT 1'; echo "exit $?"
+echo text >text; memanalyze query text 'SELECT 1'; echo "exit $?"
+memanalyze query / 'SELECT 1'; echo "exit $?"
+ls
