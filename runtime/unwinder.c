@@ -203,6 +203,9 @@ enum packed_form {
 
 static _Atomic uint64_t rules[1 << INDEX_BITS]; /* 0: none */
 
+/* How often all rules were forgotten: a walk made before it is no example any more. */
+static _Atomic uint32_t flushes;
+
 static _Atomic uint64_t *rule_slot(uintptr_t pc)
 {
     return &rules[pc & ((1 << INDEX_BITS) - 1)]; /* one step shorter than mixing, as good */
@@ -311,6 +314,7 @@ static struct mr_cfi_rule unpack_rule(uint64_t word)
 
 void mr_unwinder_flush(void)
 {
+    mr_fetch_add_relaxed(&flushes, 1);
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         if (mr_load_relaxed(&rules[i]) != 0) {
             mr_store_relaxed(&rules[i], 0);
@@ -409,15 +413,50 @@ static __attribute__((noinline, cold)) enum step step_slowly(struct walk *walk, 
     return step_rule(walk, &rule);
 }
 
-struct mr_unwound mr_unwind(struct mr_registers from, struct mr_stack_bounds bounds,
-                            uintptr_t *frames, size_t capacity)
+/* In the old walk, the frame with these registers; `at` moves on from where it was. Stack pointers
+ * grow from frame to frame, but for signal frames: behind one, a match may be missed. */
+static bool find_in_walk(const struct mr_walked_frame *old, uint32_t *at, uint32_t count,
+                         uintptr_t pc, uintptr_t sp, uintptr_t fp)
 {
-    struct mr_unwound result = {.hash = MR_STACK_HASH_SEED, .truncated = true};
-    struct walk walk = {.pc = from.pc, .fp = from.fp, .own = bounds};
+    while (*at < count && old[*at].sp < sp) {
+        ++*at;
+    }
+    return *at < count && old[*at].sp == sp && old[*at].pc == pc && old[*at].fp == fp;
+}
 
+/* The words that led from old[0] to old[1] are still what they were. */
+static bool still_leads_on(const struct mr_walked_frame *old)
+{
+    uintptr_t pc_at = old[1].sp - 8;
+    uintptr_t saved = old[0].saved_at == pc_at ? old[1].pc : old[1].fp;
+
+    return old[0].saved_at != 0 && read_word(pc_at) == old[1].pc &&
+           read_word(old[0].saved_at) == saved;
+}
+
+static inline __attribute__((always_inline)) struct mr_unwound
+walk_stack(struct mr_walk_memory *memory, struct mr_registers from, struct mr_stack_bounds bounds,
+           uintptr_t *frames, size_t capacity)
+{
+    struct mr_unwound result = {.truncated = true};
+    struct walk walk = {.own = bounds};
     uint64_t hash = MR_STACK_HASH_SEED;
     size_t count = 0;
+    struct mr_walked_frame *old = NULL;
+    struct mr_walked_frame *new = NULL;
+    uint32_t old_at = 0;
+    uint32_t old_count = 0;
 
+    if (memory) {
+        uint32_t now = mr_load_relaxed(&flushes);
+
+        old = memory->frames[memory->newer];
+        old_count = memory->flushes == now ? memory->counts[memory->newer] : 0;
+        memory->newer ^= 1;
+        memory->flushes = now;
+        new = memory->frames[memory->newer];
+        capacity = capacity < MR_STACK_DEPTH_MAX ? capacity : MR_STACK_DEPTH_MAX;
+    }
     /* `walk` is in memory, as its address is taken; what changes with each frame is kept out. */
     enter_stack(&walk, from.sp);
     uintptr_t pc = from.pc;
@@ -431,8 +470,23 @@ struct mr_unwound mr_unwind(struct mr_registers from, struct mr_stack_bounds bou
         if (count == capacity) {
             break;
         }
+        if (memory && find_in_walk(old, &old_at, old_count, pc, sp, fp)) {
+            /* Each test is what the steps below would do, from registers found equal by the one
+             * before: no word is read that they would not read. */
+            while (old_at + 1 < old_count && count + 1 < capacity && still_leads_on(&old[old_at])) {
+                frames[count] = old[old_at].pc;
+                hash = mr_stack_hash_add(hash, old[old_at].pc);
+                new[count++] = old[old_at++];
+            }
+            pc = old[old_at].pc;
+            sp = old[old_at].sp;
+            fp = old[old_at].fp;
+        }
         frames[count++] = pc;
         hash = mr_stack_hash_add(hash, pc);
+        if (memory) {
+            new[count - 1] = (struct mr_walked_frame){.pc = pc, .sp = sp, .fp = fp};
+        }
 
         uint64_t word = mr_load_relaxed(rule_slot(pc));
         if (likely(((word ^ tag_of(pc)) & (TAG_BITS | FORM_BITS)) == 0)) {
@@ -444,6 +498,9 @@ struct mr_unwound mr_unwind(struct mr_registers from, struct mr_stack_bounds bou
             if (!likely(cfa - sp - 1 < walk.frame_max && cfa <= walk.high &&
                         saved_at >= walk.floor)) {
                 break;
+            }
+            if (memory) {
+                new[count - 1].saved_at = saved_at >= sp ? saved_at : 0;
             }
             uintptr_t saved = read_word(saved_at);
             pc = read_word(cfa - 8);
@@ -463,9 +520,25 @@ struct mr_unwound mr_unwind(struct mr_registers from, struct mr_stack_bounds bou
             fp = walk.fp;
         }
     }
+    if (memory) {
+        memory->counts[memory->newer] = (uint32_t)count;
+    }
     result.hash = hash;
     result.frames = count;
     return result;
+}
+
+struct mr_unwound mr_unwind(struct mr_registers from, struct mr_stack_bounds bounds,
+                            uintptr_t *frames, size_t capacity)
+{
+    return walk_stack(NULL, from, bounds, frames, capacity);
+}
+
+struct mr_unwound mr_unwind_again(struct mr_walk_memory *memory, struct mr_registers from,
+                                  struct mr_stack_bounds bounds, uintptr_t *frames, size_t capacity)
+{
+    return memory ? walk_stack(memory, from, bounds, frames, capacity)
+                  : walk_stack(NULL, from, bounds, frames, capacity);
 }
 
 #else
@@ -492,6 +565,15 @@ struct mr_unwound mr_unwind(struct mr_registers from, struct mr_stack_bounds bou
         }
     }
     return result;
+}
+
+/* Following frame records is as fast as comparing them. */
+struct mr_unwound mr_unwind_again(struct mr_walk_memory *memory, struct mr_registers from,
+                                  struct mr_stack_bounds bounds, uintptr_t *frames, size_t capacity)
+{
+    (void)memory;
+    return mr_unwind(from, bounds, frames,
+                     capacity < MR_STACK_DEPTH_MAX ? capacity : MR_STACK_DEPTH_MAX);
 }
 
 #endif

@@ -69,6 +69,28 @@ struct mr_stack_bounds mr_stack_bounds_here(void);
 struct mr_unwound mr_unwind(struct mr_registers from, struct mr_stack_bounds bounds,
                             uintptr_t *frames, size_t capacity);
 
+/* What one walk leaves for the next of the same thread. Starts as zeros. One walk at a time may use
+ * it: a walk that interrupts another takes one of its own, or none. */
+struct mr_walk_memory {
+    struct mr_walked_frame {
+        uintptr_t pc;
+        uintptr_t sp;
+        uintptr_t fp;
+        uintptr_t saved_at; /* where the caller's fp was read; 0: by a step that is not repeated */
+    } frames[2][MR_STACK_DEPTH_MAX];
+    uint32_t counts[2];
+    uint32_t flushes; /* how many there had been; a later one makes the frames worthless */
+    uint32_t newer;   /* which of the two the last walk wrote */
+};
+
+/* mr_unwind with a memory: the same result, sooner where programs change only the leaf end of their
+ * stacks. From a frame with the same three registers as last time, all that follows is decided by
+ * the words read from the stack. They are compared with last time's, at once, instead of one
+ * telling where the next one is. At most MR_STACK_DEPTH_MAX frames; `memory` may be NULL. */
+struct mr_unwound mr_unwind_again(struct mr_walk_memory *memory, struct mr_registers from,
+                                  struct mr_stack_bounds bounds, uintptr_t *frames,
+                                  size_t capacity);
+
 /* Forgets all that was learned about addresses. Call after dlopen and after dlclose: other code
  * may stand there now. Walks in progress are not disturbed. */
 void mr_unwinder_flush(void);

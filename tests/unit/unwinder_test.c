@@ -90,6 +90,7 @@ struct seen {
 };
 
 static _Thread_local struct seen last;
+static _Thread_local struct mr_walk_memory memory;
 
 /* Walks from its caller with both, and compares. Static: a sigaltstack has no room for it. */
 static NOINLINE void compare(void)
@@ -112,6 +113,18 @@ static NOINLINE void compare(void)
         last.truncated = walked.truncated;
         CHECK_EQ(walked.hash, mr_stack_hash(pcs, walked.frames));
     }
+    uint64_t mallocs_before = mallocs;
+    for (int round = 0; round < 2; round++) { /* after another stack, after the same one */
+        static _Thread_local uintptr_t again[MR_STACK_DEPTH_MAX];
+        struct mr_unwound walked =
+            mr_unwind_again(&memory, from, last.bounds, again, MR_STACK_DEPTH_MAX);
+        CHECK_EQ(walked.frames, last.frames);
+        CHECK_EQ(walked.truncated, last.truncated);
+        CHECK_EQ(walked.hash, mr_stack_hash(pcs, last.frames));
+        CHECK_BYTES(again, pcs, last.frames * sizeof *pcs);
+    }
+    CHECK_EQ(errno, 4242);
+    CHECK_EQ(mallocs, mallocs_before);
     oracle.frames = 0;
     _Unwind_Backtrace(oracle_frame, &oracle);
     while (skip < oracle.frames && oracle.pcs[skip] != from.pc) {
@@ -293,8 +306,50 @@ static NOINLINE void walk_alone(void)
     last.truncated = walked.truncated;
 }
 
+static NOINLINE void inner_alloca(size_t bytes)
+{
+    char *room = alloca(bytes);
+
+    USED(room);
+    garbage_fp(compare);
+    USED(room);
+}
+
+static NOINLINE void between(size_t bytes)
+{
+    inner_alloca(bytes);
+    USED(bytes);
+}
+
+static NOINLINE void outer_alloca(size_t outer_bytes, size_t inner_bytes, bool first)
+{
+    char *room = alloca(outer_bytes);
+
+    USED(room);
+    if (first) {
+        between(inner_bytes);
+        USED(room);
+    } else {
+        between(inner_bytes);
+        USED(outer_bytes);
+    }
+}
+
+/* Stacks that begin like the last one and then differ in just one of the words read. */
+static NOINLINE void nearly_the_same(void)
+{
+    garbage_fp(compare); /* saves rbp: from here only the return address tells the two apart */
+    garbage_fp(compare);
+    for (size_t bytes = 0; bytes <= 1024; bytes += 64) {
+        /* Here only the saved rbp; where the last one pointed, the last stack still lies. */
+        outer_alloca(64 + bytes, 2048 - bytes, bytes % 128 == 0);
+    }
+    USED(last.walks);
+}
+
 static NOINLINE void assembler_frames(void)
 {
+    nearly_the_same();
     walk_alone();
     size_t here = last.frames;
     bool own_stack = last.from.sp - last.bounds.low < last.bounds.high - last.bounds.low;
@@ -392,6 +447,9 @@ static NOINLINE void depth_limit(void)
     CHECK_EQ(mr_unwind(from, mr_stack_bounds_here(), pcs, 1).frames, 1);
     CHECK_EQ(pcs[0], from.pc);
     CHECK_EQ(pcs[1], 4242);
+    from.pc = 0; /* no caller: that is the root */
+    CHECK_EQ(mr_unwind(from, mr_stack_bounds_here(), pcs, 2).frames, 0);
+    CHECK(!mr_unwind(from, mr_stack_bounds_here(), pcs, 2).truncated);
 }
 
 /* ---- signals -------------------------------------------------------------------------------- */
@@ -657,6 +715,7 @@ static NOINLINE void garbage(void)
     struct mr_unwound walked = mr_unwind(from, mr_stack_bounds_here(), real, MR_STACK_DEPTH_MAX);
     size_t frames = walked.frames;
     uint64_t walks_that_went_on = 0;
+    static struct mr_walk_memory remembered;
 
     if (!CHECK(map != MAP_FAILED) || !CHECK(frames > 0)) {
         return;
@@ -679,6 +738,11 @@ static NOINLINE void garbage(void)
                 .sp = bounds.low + random_word() % size_bytes / 8 * 8 + (i % 16 == 0 ? 3 : 0),
                 .fp = random_word() % 2 ? bounds.low + random_word() % size_bytes : random_word()};
             walked = mr_unwind(start, bounds, pcs, MR_STACK_DEPTH_MAX);
+            for (int again = 0; again < 2; again++) {
+                struct mr_unwound same =
+                    mr_unwind_again(&remembered, start, bounds, pcs, MR_STACK_DEPTH_MAX);
+                CHECK(same.hash == walked.hash && same.truncated == walked.truncated);
+            }
             walks_that_went_on += walked.frames > 1;
         }
     }
