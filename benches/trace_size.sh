@@ -13,6 +13,7 @@ run() {
     shift 2
     sh -c "$(recorded size MEMREC_INTERVAL=$run_interval -- "$@")" >/dev/null 2>&1
     "$MEMANALYZE" import size.zst -o size.db >import.log 2>&1 || { cat import.log; exit 1; }
+    # shellcheck disable=SC2046 # several words
     set -- $("$MEMANALYZE" query --format csv size.db "
         SELECT count(*), (SELECT trace_bytes FROM run), (SELECT count(*) FROM stack) FROM sample" |
         tail -n 1 | tr ',' ' ')

@@ -19,7 +19,7 @@ for trace in "$SOURCE_DIR"/tests/golden/*/*.trace; do
     cases=$((cases + 1))
     rm -f case.zst case.zst.db
     "$MKTRACE" "$trace" case.zst || { echo "$name: mktrace failed"; failed=1; continue; }
-    # shellcheck disable=SC2086 -- several words
+    # shellcheck disable=SC2086 # several words
     "$MEMANALYZE" report "$report" case.zst --format csv $arguments >out.raw 2>err
     code=$?
     sed 's/^recorder,trace,[0-9]*,[0-9]*,[0-9]*,/recorder,trace,N,N,N,/' out.raw >out.csv # as zstd packs it
