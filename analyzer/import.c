@@ -768,8 +768,12 @@ static status read_run(struct import *import)
     run->interval = INTERVAL_WHEN_UNKNOWN;
     run->threads.element_bytes = sizeof(struct thread_state);
 
-    /* The header's start is the clock's zero, so this is the run's length, or a little more. */
-    int64_t length_ns = trace_ns(run->trace, facts->last_ticks);
+    /* The run's length, as far as it is known before reading: the last event, or clock reading. */
+    uint64_t last_ticks = facts->last_ticks;
+    if (facts->clock_count && facts->clocks[facts->clock_count - 1].ticks > last_ticks) {
+        last_ticks = facts->clocks[facts->clock_count - 1].ticks;
+    }
+    int64_t length_ns = trace_ns(run->trace, last_ticks);
     uint64_t duration_ns = length_ns > 0 ? (uint64_t)length_ns : 0;
     uint64_t temporary_ns = duration_ns / TEMPORARY_SHARE < TEMPORARY_NS_MAX
                                 ? duration_ns / TEMPORARY_SHARE
