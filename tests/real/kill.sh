@@ -29,6 +29,7 @@ while [ $round -lt "${1:-100}" ]; do
     sleep "$(awk -v seed="$round" 'BEGIN { srand(seed * 7919); r = rand(); printf "%.3f", 0.02 + r * r * 1.5 }')"
     kill -9 $victim
     wait $victim 2>/dev/null
+    rings=$(ls -d /dev/shm/memrec-*-$victim-* 2>/dev/null)
     published=$(od -An -v -t u8 -w128 progress 2>/dev/null | awk '{ for (i = 1; i <= NF; i++) n += $i } END { print n + 0 }')
     if ! [ -e trace.zst ]; then
         [ "$published" -eq 0 ] || fails "round $round" "no trace, but $published events were published"
@@ -41,6 +42,9 @@ while [ $round -lt "${1:-100}" ]; do
         fails "round $round" "cannot import ($code): $(cat import.log)"
         continue
     fi
+    # The rings stay for `memanalyze recover`; here nobody needs them any more.
+    # shellcheck disable=SC2086  # at most one
+    rm -f $rings
     told=$("$MEMANALYZE" query --format csv run.db "
         SELECT event_count, recovered_events,
                coalesce((SELECT sum(count) FROM loss WHERE kind LIKE 'dropped%'), 0) FROM run" |
