@@ -102,7 +102,9 @@ static const char *last_component(const char *name, size_t *length)
 bool stack_id_is_allocator(const char *function)
 {
     if (starts_with(function, "operator new")) {
-        return true;
+        char next = function[strlen("operator new")];
+
+        return next == '(' || next == '[' || next == '\0';
     }
     if (starts_with(function, "std::") || starts_with(function, "__gnu_cxx::")) {
         size_t length;
