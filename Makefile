@@ -44,7 +44,7 @@ install: all
 	@DESTDIR=$(DESTDIR) cmake --install build/release
 
 format:
-	@git ls-files '*.c' '*.h' | xargs clang-format -i
+	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
 
 clean:
 	@rm -rf build
