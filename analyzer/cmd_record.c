@@ -210,7 +210,7 @@ static status find_library(struct request *request)
     char self[PATH_MAX], place[2 * PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
 
-    if (told) {
+    if (told && *told) {
         snprintf(place, sizeof place, "%s", told);
     } else {
         self[length > 0 ? length : 0] = '\0';

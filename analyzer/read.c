@@ -552,12 +552,17 @@ static void complain_foreign(struct trace *trace)
     if (bytes == sizeof start && memcmp(start, "SQLite format 3", sizeof start) == 0) {
         diag_error("could not read trace \"%s\": it is a database", trace->path);
         diag_hint("Traces are what the recorder writes; databases are what import makes of them.");
+    } else if (word == MR_SKIPPABLE_MAGIC && bytes == sizeof start &&
+               memcmp(start + 8, MR_BLOCK_MAGIC, 5) == 0) {
+        diag_error("could not read trace \"%s\": its line ends were changed", trace->path);
+        diag_detail("A trace is not text; copying it as text destroys it.");
+        diag_hint("Copy it again, in binary mode.");
     } else if (word == 0xFD2FB528u || (word & 0xFFFFFFF0u) == 0x184D2A50u) {
-        diag_error("could not read trace \"%s\": it is compressed by zstd, but no memrec trace",
+        diag_error("could not read trace \"%s\": it is zstd-compressed, but not a memrec trace",
                    trace->path);
         diag_hint("A trace that was compressed once more must be unpacked first: zstd -d.");
     } else {
-        diag_error("could not read trace \"%s\": it is no memrec trace", trace->path);
+        diag_error("could not read trace \"%s\": it is not a memrec trace", trace->path);
         diag_detail("No block begins anywhere in its %llu bytes.",
                     (unsigned long long)trace->facts.file_bytes);
         diag_hint("memanalyze record -o trace.zst -- program makes one.");

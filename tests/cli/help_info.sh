@@ -1,0 +1,1 @@
+memanalyze help info

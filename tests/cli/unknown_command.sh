@@ -1,0 +1,1 @@
+memanalyze improt x.zst

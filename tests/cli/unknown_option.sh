@@ -1,0 +1,1 @@
+memanalyze info --fromat json x.zst

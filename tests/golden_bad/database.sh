@@ -1,0 +1,3 @@
+printf 'SQLite format 3\000\020\000' >bad.zst
+# info takes databases, so ask who does not.
+command=recover

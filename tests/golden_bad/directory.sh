@@ -1,0 +1,1 @@
+mkdir bad.zst

@@ -1,0 +1,1 @@
+echo '{"name": "not a trace", "size": 12}' >bad.zst
