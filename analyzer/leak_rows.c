@@ -12,7 +12,7 @@
 
 enum {
     ENOUGH_SAMPLES = 100, /* a stack with so many is judged alone */
-    OTHERS_MIN = 5,
+    WITNESSES_MIN = 5,    /* fewer say nothing */
     LEVELS = 4,
 };
 static const uint32_t level_frames[LEVELS] = {8, 4, 2, 1}; /* innermost frames that merged stacks share */
@@ -39,8 +39,8 @@ struct judge {
     const struct rollup *rollup;
     const struct stack_table *stacks;
     uint64_t end_ns;
-    uint32_t stack_count;    /* with samples */
-    double freed_shares;     /* sum over stacks of the share of their samples that was freed */
+    uint32_t witnesses;      /* stacks that say how the program treats its memory */
+    double freed_shares;     /* sum over them of the share of their samples that was freed */
     struct member *members;
     size_t member_count;
     struct judged *judged;
@@ -112,7 +112,15 @@ static void add_live(struct sums *sums, const struct sums *more)
 
 static double freed_share(const struct site *site)
 {
-    return site->allocated.samples ? (double)site->freed / (double)site->allocated.samples : 0;
+    return (double)site->freed / (double)site->allocated.samples;
+}
+
+/* Whether a stack tells about the program's manners. One that never frees and allocates to the end is accused
+ * itself: two leaks must not excuse each other. */
+static bool is_witness(const struct judge *judge, const struct site *site)
+{
+    return site->freed > 0 || site->allocated.samples < LEAK_SAMPLES_MIN ||
+           (double)site->last_ns < 0.8 * (double)judge->end_ns;
 }
 
 /* Judges members [0, count) as one site. */
@@ -123,7 +131,8 @@ static void judge_group(struct judge *judge, const struct member *members, size_
                              .end_ns = judge->end_ns ? judge->end_ns : 1,
                              .oldest_birth_ns = UNKNOWN};
     double most = -1;
-    double freed_shares = 0;
+    uint32_t others = judge->witnesses;
+    double others_freed = judge->freed_shares;
 
     *judged = (struct judged){.stacks = (uint32_t)count};
     memset(&judge->merged, 0, sizeof judge->merged);
@@ -139,7 +148,10 @@ static void judge_group(struct judge *judge, const struct member *members, size_
         site.samples += from->allocated.samples;
         site.live_samples += from->end.samples;
         site.freed += from->freed;
-        freed_shares += freed_share(from);
+        if (is_witness(judge, from)) {
+            others--;
+            others_freed -= freed_share(from);
+        }
         site.longest_ns = from->longest_ns > site.longest_ns ? from->longest_ns : site.longest_ns;
         if (from->end.samples && from->end_first_ns < site.oldest_birth_ns) {
             site.oldest_birth_ns = from->end_first_ns;
@@ -149,14 +161,10 @@ static void judge_group(struct judge *judge, const struct member *members, size_
             judged->stack_id = members[i].stack_id;
         }
     }
-    uint32_t others = judge->stack_count - (uint32_t)count;
     site.cells = judge->merged.cells;
     site.cell_count = ROLLUP_BUCKETS_MAX;
     site.lifetimes = site.freed ? judge->merged.lifetimes : NULL;
-    /* Too few others say nothing about the program's manners. Stacks count, not samples: two leaks must
-     * not excuse each other. */
-    site.others_freed_share =
-        others < OTHERS_MIN ? 1 : (judge->freed_shares - freed_shares) / (double)others;
+    site.others_freed_share = others < WITNESSES_MIN ? 1 : others_freed / (double)others;
     leak_judge(&site, &judged->finding);
     judged->samples = site.samples;
     judged->live_samples = site.live_samples;
@@ -325,9 +333,11 @@ status leak_rows_write(const struct rollup *rollup, const struct stack_table *st
 
             if (site) {
                 if (i > 0) { /* 0: lost stacks, which are no site */
-                    judge->stack_count++;
-                    judge->freed_shares += freed_share(site);
                     judge->members[judge->member_count++].stack_id = i;
+                    if (is_witness(judge, site)) {
+                        judge->witnesses++;
+                        judge->freed_shares += freed_share(site);
+                    }
                 }
             }
         }

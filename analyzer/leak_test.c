@@ -16,6 +16,7 @@ static const double judged_min = 0.15;      /* shorter than this part of the run
 static const double limit_factor = 1.25;    /* over the 99 % quantile */
 static const double limit_few_factor = 1.6; /* over the longest life when fewer than LIVES_FEW ended */
 static const double limit_none = 0.05;      /* of the run, when none was freed */
+static const double tidy_share = 0.9;       /* freed by the other sites of a program that tidies up */
 enum { LIVES_FEW = 20, ONSETS = LEAK_WINDOWS - 3 };
 
 struct window {
@@ -446,7 +447,7 @@ void leak_judge(const struct leak_site *site, struct leak_finding *out)
         judge_benign(site, decidable, out);
         return;
     }
-    out->verdict = !site->freed && site->others_freed_share < 0.5 ? LEAK_GROWING : LEAK_LEAK;
+    out->verdict = !site->freed && site->others_freed_share < tidy_share ? LEAK_GROWING : LEAK_LEAK;
     explain_leak(site, out);
 }
 
