@@ -20,10 +20,7 @@ static const char *const type_names[TYPE_COUNT_OF_TYPES] = {
     [TYPE_NOTE] = "NOTE",   [TYPE_MIXED] = "MIXED", [TYPE_UNIT] = "UNIT",   [TYPE_TOTAL] = "TOTAL",
 };
 
-const char *catalog_type_name(enum catalog_type type)
-{
-    return type_names[type];
-}
+const char *catalog_type_name(enum catalog_type type) { return type_names[type]; }
 
 static bool ends_with(const char *text, size_t length, const char *end)
 {
@@ -72,10 +69,7 @@ static status complain(const struct parser *in, const char *what, const char *wo
     return FAIL;
 }
 
-static char *skip_blanks(char *at)
-{
-    return at + strspn(at, " \t");
-}
+static char *skip_blanks(char *at) { return at + strspn(at, " \t"); }
 
 /* Cuts off the next word and returns it; "" at the end. */
 static char *take_word(char **at)

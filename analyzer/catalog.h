@@ -18,7 +18,7 @@
  *   -- Caveat:   what not to conclude
  *
  * A longer line goes on, indented, in the next. Only the first line is required: an undocumented
- * column gets its type from its name.                                                             */
+ * column gets its type from its name.                                                            */
 #ifndef MEMANALYZE_CATALOG_H
 #define MEMANALYZE_CATALOG_H
 
@@ -80,8 +80,8 @@ struct catalog {
     size_t count;
 };
 
-/* The shipped reports and the user's own: $XDG_CONFIG_HOME/memanalyze/queries/NAME.sql, where a file
- * replaces the shipped report of its name. */
+/* The shipped reports and the user's own: $XDG_CONFIG_HOME/memanalyze/queries/NAME.sql, where a
+ * file replaces the shipped report of its name. */
 STATUS_MUST_USE status catalog_open(struct catalog *out);
 void catalog_close(struct catalog *catalog);
 

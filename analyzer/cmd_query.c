@@ -15,7 +15,8 @@ enum { SQL_BYTES_MAX = 1 << 20 };
 enum { OPTION_FORMAT };
 
 static const struct command_option options[] = {
-    [OPTION_FORMAT] = {"format", 'f', "FORMAT", "table, csv, json, markdown or plain (default: table)"},
+    [OPTION_FORMAT] = {"format", 'f', "FORMAT",
+                       "table, csv, json, markdown or plain (default: table)"},
     {0},
 };
 
@@ -101,7 +102,8 @@ static int run_query(const struct command *command, int argc, char **argv)
         case OPTION_FORMAT:
             if (!render_format_of_name(arguments.value, &format)) {
                 return command_usage_error(
-                    command, "there is no format \"%s\"; there are table, csv, json, markdown, plain",
+                    command,
+                    "there is no format \"%s\"; there are table, csv, json, markdown, plain",
                     arguments.value);
             }
             break;
@@ -117,8 +119,9 @@ static int run_query(const struct command *command, int argc, char **argv)
         }
     }
     if (operand_count < 2) {
-        return command_usage_error(command, operand_count ? "query needs a statement, or - for stdin"
-                                                          : "query needs a file and a statement");
+        return command_usage_error(command, operand_count
+                                                ? "query needs a statement, or - for stdin"
+                                                : "query needs a file and a statement");
     }
     char *from_stdin = strcmp(operands[1], "-") == 0 ? read_stdin() : NULL;
     const char *sql = strcmp(operands[1], "-") == 0 ? from_stdin : operands[1];
@@ -132,10 +135,12 @@ const struct command command_query = {
     .sentence = "ask a recording in SQL",
     .usage = "query DATABASE|TRACE 'SELECT ...'|- [OPTION...]",
     .options = options,
-    .notes = "The statement can only read. - reads it from stdin. Columns are shown with the unit that ends\n"
+    .notes = "The statement can only read. - reads it from stdin. Columns are shown with the unit "
+             "that ends\n"
              "their name (_bytes, _ns, _share); --format csv shows raw numbers.\n"
              "\n"
-             "  memanalyze query run.db 'SELECT function, live_bytes FROM leak ORDER BY live_bytes DESC'\n"
+             "  memanalyze query run.db 'SELECT function, live_bytes FROM leak ORDER BY live_bytes "
+             "DESC'\n"
              "  memanalyze query run.db 'SELECT name, sql FROM sqlite_schema' -f csv\n"
              "  memanalyze report leaks --sql | memanalyze query run.db -",
     .run = run_query,

@@ -19,7 +19,8 @@ enum { VALUES_MAX = 16, SPARK_STEPS_MAX = 48, REPORTS_MAX = 256 };
 enum { OPTION_FORMAT, OPTION_LIST, OPTION_EXPLAIN, OPTION_SQL, OPTION_PARAMETERS };
 
 static const struct command_option options[] = {
-    [OPTION_FORMAT] = {"format", 'f', "FORMAT", "table, csv, json, markdown or plain (default: table)"},
+    [OPTION_FORMAT] = {"format", 'f', "FORMAT",
+                       "table, csv, json, markdown or plain (default: table)"},
     [OPTION_LIST] = {"list", 'l', NULL, "list the reports there are"},
     [OPTION_EXPLAIN] = {"explain", 'e', NULL, "say what each column of the report means"},
     [OPTION_SQL] = {"sql", 0, NULL, "print the report's statement"},
@@ -84,8 +85,8 @@ static bool take_argument(struct request *request, int argument, const char *val
         return false;
     case ARGUMENT_OPERAND:
         if (request->name_count == 2) {
-            command_usage_error(request->command, "report takes one report and one file, not \"%s\" too",
-                                value);
+            command_usage_error(request->command,
+                                "report takes one report and one file, not \"%s\" too", value);
             return false;
         }
         request->names[request->name_count++] = value;
@@ -93,9 +94,9 @@ static bool take_argument(struct request *request, int argument, const char *val
     case OPTION_FORMAT:
         request->format_given = true;
         if (!render_format_of_name(value, &request->format)) {
-            command_usage_error(request->command,
-                                "there is no format \"%s\"; there are table, csv, json, markdown, plain",
-                                value);
+            command_usage_error(
+                request->command,
+                "there is no format \"%s\"; there are table, csv, json, markdown, plain", value);
             return false;
         }
         return true;
@@ -149,7 +150,8 @@ static void print_explanation(const struct catalog_report *report)
     }
     for (size_t i = 0; i < report->parameter_count; i++) {
         const struct catalog_parameter *at = &report->parameters[i];
-        printf("%s  --%-*s  %s\n", i == 0 ? "\nParameters\n" : "", parameter_width, at->name, at->meaning);
+        printf("%s  --%-*s  %s\n", i == 0 ? "\nParameters\n" : "", parameter_width, at->name,
+               at->meaning);
     }
     for (size_t i = 0; i < report->column_count; i++) {
         const struct catalog_column *at = &report->columns[i];
@@ -161,7 +163,8 @@ static void print_explanation(const struct catalog_report *report)
         }
     }
     if (has_intervals) {
-        printf("\nx_low and x_high are the 95 %% interval of x, which is an estimate from samples.\n");
+        printf(
+            "\nx_low and x_high are the 95 %% interval of x, which is an estimate from samples.\n");
     }
     if (report->caveat) {
         printf("\nCaveat: %s\n", report->caveat);
@@ -195,7 +198,8 @@ static int unknown_report(const struct catalog *catalog, const char *name)
         diag_hint("Did you mean \"%s\"?", nearest);
     } else {
         diag_hint("memanalyze report --list says what they answer; a file of your own goes to "
-                  "~/.config/memanalyze/queries/%s.sql.", name);
+                  "~/.config/memanalyze/queries/%s.sql.",
+                  name);
     }
     return EXIT_USAGE;
 }
@@ -219,7 +223,8 @@ static bool parse_number(const char *text, int64_t *out)
 static bool bind_values(const struct request *request, const struct catalog_report *report,
                         struct query_parameter *out, size_t *out_count)
 {
-    static const char *const numbers[] = {"$0", "$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9"};
+    static const char *const numbers[] = {"$0", "$1", "$2", "$3", "$4",
+                                          "$5", "$6", "$7", "$8", "$9"};
 
     *out_count = 0;
     for (size_t i = 0; i < request->value_count; i++) {
@@ -241,7 +246,8 @@ static bool bind_values(const struct request *request, const struct catalog_repo
         }
         struct query_parameter *parameter = &out[(*out_count)++];
         parameter->name = numbers[found->number];
-        parameter->value = (struct cell){.kind = CELL_TEXT, .text = value, .text_bytes = strlen(value)};
+        parameter->value =
+            (struct cell){.kind = CELL_TEXT, .text = value, .text_bytes = strlen(value)};
         if (found->type != TYPE_TEXT) {
             parameter->value.kind = CELL_INTEGER;
             if (!parse_number(value, &parameter->value.integer)) {
@@ -295,14 +301,19 @@ static void put_run(const struct render_options *out, const char *name, const ch
     fputs(name, out->out);
     render_style(out, STYLE_NONE);
     fprintf(out->out, ": %.*s%s%s%s", (int)take, command,
-            !command[take] ? "" : out->ascii ? "..." : "…", one_line ? ", " : "\n", facts);
+            !command[take] ? ""
+            : out->ascii   ? "..."
+                           : "…",
+            one_line ? ", " : "\n", facts);
 }
 
 /* "server.db: ./server --port 80, pid 4242, 10.0 s, sampled every 64.0 KiB, 3 events lost" */
-static status print_run(struct db *db, const struct render_options *out, const char *path, int64_t run)
+static status print_run(struct db *db, const struct render_options *out, const char *path,
+                        int64_t run)
 {
     static const char sql[] =
-        "SELECT COALESCE(command_line, executable, '?'), pid, duration_ns, interval_bytes, complete,"
+        "SELECT COALESCE(command_line, executable, '?'), pid, duration_ns, interval_bytes, "
+        "complete,"
         "       end_reason,"
         "       (SELECT COALESCE(MAX(dropped_samples), 0) + COALESCE(MAX(dropped_frees), 0)"
         "          FROM recorder_tick t WHERE t.run_id = r.id),"
@@ -365,7 +376,8 @@ static status print_sparklines(struct db *db, const struct catalog *catalog,
                                const struct render_options *out, int64_t run)
 {
     const struct catalog_report *timeline = catalog_find(catalog, "timeline");
-    size_t steps = (out->width - 20) / 2 < SPARK_STEPS_MAX ? (out->width - 20) / 2 : SPARK_STEPS_MAX;
+    size_t steps =
+        (out->width - 20) / 2 < SPARK_STEPS_MAX ? (out->width - 20) / 2 : SPARK_STEPS_MAX;
     const struct query_parameter parameters[] = {
         {"$1", {.kind = run ? CELL_INTEGER : CELL_NULL, .integer = run}},
         {"$2", {.kind = CELL_INTEGER, .integer = (int64_t)steps}}};
@@ -479,7 +491,8 @@ static status print_report(const struct request *request, const struct catalog *
     if (result.code == STATUS_OK) {
         result = print_rows(report, query, &out);
     }
-    if (result.code == STATUS_OK && format == RENDER_TABLE && strcmp(report->name, "summary") == 0) {
+    if (result.code == STATUS_OK && format == RENDER_TABLE &&
+        strcmp(report->name, "summary") == 0) {
         result = print_sparklines(source.db, catalog, &out, run);
     }
     query_close(query);
@@ -498,9 +511,10 @@ static int run_request(const struct request *request, const struct catalog *cata
         print_list(catalog);
         return EXIT_DONE;
     }
-    /* one name is a report when there is one of that name and no such file is needed, else a file */
+    /* a name is a report when there is one of that name, else a file */
     for (size_t i = 0; i < request->name_count; i++) {
-        const struct catalog_report *found = report ? NULL : catalog_find(catalog, request->names[i]);
+        const struct catalog_report *found =
+            report ? NULL : catalog_find(catalog, request->names[i]);
 
         if (found) {
             report = found;
@@ -562,8 +576,10 @@ const struct command command_report = {
     .sentence = "answer a question about a recording",
     .usage = "report [NAME] DATABASE|TRACE [OPTION...]",
     .options = options,
-    .notes = "Without NAME, report prints the summary. A trace is imported first, into a database beside it.\n"
-             "Files in ~/.config/memanalyze/queries/NAME.sql are reports too, and replace shipped ones.\n"
+    .notes = "Without NAME, report prints the summary. A trace is imported first, into a database "
+             "beside it.\n"
+             "Files in ~/.config/memanalyze/queries/NAME.sql are reports too, and replace shipped "
+             "ones.\n"
              "\n"
              "  memanalyze report run.db                       the first screen\n"
              "  memanalyze report leaks run.db --limit 5       the worst five\n"

@@ -93,10 +93,11 @@ static void tell_hint(sqlite3 *database, int code, const char *message, bool sql
     if (strncmp(message, column, strlen(column)) == 0) {
         const char *dot = strrchr(message, '.');
 
-        if (!hint_nearest(database,
-                          "SELECT DISTINCT c.name FROM sqlite_schema s, pragma_table_info(s.name) c "
-                          "WHERE s.type = 'table' ORDER BY c.name",
-                          dot ? dot + 1 : message + strlen(column))) {
+        if (!hint_nearest(
+                database,
+                "SELECT DISTINCT c.name FROM sqlite_schema s, pragma_table_info(s.name) c "
+                "WHERE s.type = 'table' ORDER BY c.name",
+                dot ? dot + 1 : message + strlen(column))) {
             diag_hint("PRAGMA table_info(TABLE) lists a table's columns.");
         }
         return;
@@ -158,8 +159,8 @@ static int bind(sqlite3_stmt *statement, int at, const struct cell *value)
     case CELL_REAL:
         return sqlite3_bind_double(statement, at, value->real);
     case CELL_TEXT:
-        return sqlite3_bind_text64(statement, at, value->text, value->text_bytes,
-                                   SQLITE_TRANSIENT, SQLITE_UTF8);
+        return sqlite3_bind_text64(statement, at, value->text, value->text_bytes, SQLITE_TRANSIENT,
+                                   SQLITE_UTF8);
     case CELL_NULL:
         break;
     }
@@ -277,8 +278,8 @@ static struct cell read_cell(sqlite3_stmt *statement, int column)
     const unsigned char *text = sqlite3_column_text(statement, column);
     size_t length = (size_t)sqlite3_column_bytes(statement, column);
 
-    return (struct cell){.kind = CELL_TEXT, .text = text ? (const char *)text : "",
-                         .text_bytes = text ? length : 0};
+    return (struct cell){
+        .kind = CELL_TEXT, .text = text ? (const char *)text : "", .text_bytes = text ? length : 0};
 }
 
 status query_step(struct query *query, struct cell *cells)

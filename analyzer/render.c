@@ -75,7 +75,7 @@ bool render_format_of_name(const char *name, enum render_format *out)
     static const struct {
         const char *name;
         enum render_format format;
-    } formats[] = {{"table", RENDER_TABLE},       {"csv", RENDER_CSV}, {"json", RENDER_JSON},
+    } formats[] = {{"table", RENDER_TABLE},       {"csv", RENDER_CSV},     {"json", RENDER_JSON},
                    {"markdown", RENDER_MARKDOWN}, {"md", RENDER_MARKDOWN}, {"plain", RENDER_PLAIN}};
 
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
@@ -90,8 +90,8 @@ bool render_format_of_name(const char *name, enum render_format *out)
 void render_style(const struct render_options *options, enum render_style style)
 {
     static const char *const codes[] = {
-        [STYLE_NONE] = "\033[0m",    [STYLE_BOLD] = "\033[1m",    [STYLE_DIM] = "\033[2m",
-        [STYLE_RED] = "\033[1;31m",  [STYLE_YELLOW] = "\033[33m", [STYLE_GREEN] = "\033[32m",
+        [STYLE_NONE] = "\033[0m",   [STYLE_BOLD] = "\033[1m",    [STYLE_DIM] = "\033[2m",
+        [STYLE_RED] = "\033[1;31m", [STYLE_YELLOW] = "\033[33m", [STYLE_GREEN] = "\033[32m",
         [STYLE_BLUE] = "\033[36m",
     };
 
@@ -197,8 +197,8 @@ static void put_csv_text(FILE *out, const char *text, size_t bytes)
 static void put_markdown_text(FILE *out, const char *text, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++) {
-        if (text[i] == '|' || text[i] == '\\' || text[i] == '<' || text[i] == '*' || text[i] == '_' ||
-            text[i] == '`') {
+        if (text[i] == '|' || text[i] == '\\' || text[i] == '<' || text[i] == '*' ||
+            text[i] == '_' || text[i] == '`') {
             putc('\\', out);
         }
         putc(text[i], out);

@@ -4,7 +4,7 @@
  * A table is for people: units from the column types, estimates with their interval, fitted to the
  * width, nothing that could steer the terminal. All other formats are data: every column, raw
  * numbers, in the order given. Rows are written as they come; a table waits for the first few
- * hundred to know its widths. Use from one thread.                                                */
+ * hundred to know its widths. Use from one thread.                                               */
 #ifndef MEMANALYZE_RENDER_H
 #define MEMANALYZE_RENDER_H
 
@@ -20,8 +20,8 @@ struct render_options {
     FILE *out;
     size_t width; /* columns of the terminal */
     bool colour;
-    bool ascii;   /* no characters beyond ASCII in what we add */
-    bool escape;  /* `out` is a terminal: make text harmless in every format but JSON */
+    bool ascii;  /* no characters beyond ASCII in what we add */
+    bool escape; /* `out` is a terminal: make text harmless in every format but JSON */
 };
 
 /* Looks at the stream and the environment: COLUMNS, NO_COLOR, TERM, LC_ALL, LC_CTYPE, LANG. */
@@ -39,8 +39,8 @@ struct render_column {
 struct render_layout {
     const char *table; /* columns to show, in order, separated by blanks; NULL: all */
     const char *bar;   /* the column that has one */
-    /* Words with {rows}: how many were shown; {name}: that column in the last row; {share name}: the
-     * part of column all_name that the rows shown hold. */
+    /* Words with {rows}: how many were shown; {name}: that column in the last row; {share name}:
+     * the part of column all_name that the rows shown hold. */
     const char *footer;
     const char *empty; /* said when there are no rows */
 };
@@ -59,13 +59,21 @@ STATUS_MUST_USE status render_row(struct render *render, const struct cell *cell
 STATUS_MUST_USE status render_finish(struct render *render);
 void render_close(struct render *render); /* NULL: nothing */
 
-/* Eight heights of one character each for `count` values scaled to the largest; the caller frees. */
+/* One character of eight heights for each value, scaled to the largest; the caller frees. */
 char *render_sparkline(const double *values, size_t count, bool ascii);
 
 /* Prints a paragraph, wrapped at the width, each line after `indent` blanks. */
 void render_paragraph(const struct render_options *options, size_t indent, const char *text);
 
-enum render_style { STYLE_NONE, STYLE_BOLD, STYLE_DIM, STYLE_RED, STYLE_YELLOW, STYLE_GREEN, STYLE_BLUE };
+enum render_style {
+    STYLE_NONE,
+    STYLE_BOLD,
+    STYLE_DIM,
+    STYLE_RED,
+    STYLE_YELLOW,
+    STYLE_GREEN,
+    STYLE_BLUE
+};
 void render_style(const struct render_options *options, enum render_style style);
 
 #endif

@@ -8,10 +8,7 @@
 
 #include <unistd.h>
 
-bool source_exists(const char *path)
-{
-    return access(path, F_OK) == 0;
-}
+bool source_exists(const char *path) { return access(path, F_OK) == 0; }
 
 /* Whether it is one of ours, and of this version. */
 static status check_schema(struct db *db, const char *path)
@@ -19,16 +16,18 @@ static status check_schema(struct db *db, const char *path)
     struct query *query = NULL;
     struct cell cell;
 
-    TRY(query_open(db, "the check of the database",
-                   "SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('run', 'stack_stat_interval')",
-                   NULL, 0, &query));
+    TRY(query_open(
+        db, "the check of the database",
+        "SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('run', 'stack_stat_interval')", NULL, 0,
+        &query));
     status step = query_step(query, &cell);
     query_close(query);
     if (step.code != STATUS_OK) {
         return FAIL;
     }
     if (cell.integer != 2) {
-        diag_error("could not read \"%s\": it is a database, but not one of memanalyze import", path);
+        diag_error("could not read \"%s\": it is a database, but not one of memanalyze import",
+                   path);
         diag_hint("memanalyze import TRACE -o DATABASE makes one.");
         return FAIL;
     }
@@ -40,7 +39,8 @@ status source_open(const char *path, struct source *out)
     *out = (struct source){0};
     if (!source_exists(path)) {
         diag_error("could not read \"%s\": %m", path);
-        diag_hint("memanalyze record -o run.zst -- PROGRAM records a trace; report and query take it as it is.");
+        diag_hint("memanalyze record -o run.zst -- PROGRAM records a trace; report and query take "
+                  "it as it is.");
         return FAIL;
     }
     status result = run_cache_open(path, &out->cache);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* table.c -- see table.h. Rows wait as text until the widths are known, then are written as they come. */
+/* table.c -- see table.h. Rows wait as text until the widths are known. */
 #include "table.h"
 
 #include "diag.h"
@@ -24,13 +24,13 @@ enum {
 struct shown {
     int column, low, high; /* places in a row of cells; NONE */
     enum catalog_type type;
-    bool right;          /* aligned */
+    bool right; /* aligned */
     bool with_interval;
-    bool empty;          /* not one value, and a report chose the columns: not shown */
-    bool hidden;         /* empty, or no room */
-    size_t value_width;  /* widest value */
+    bool empty;         /* not one value, and a report chose the columns: not shown */
+    bool hidden;        /* empty, or no room */
+    size_t value_width; /* widest value */
     size_t interval_width;
-    size_t text_width;   /* TEXT and NOTE: cut or wrapped there */
+    size_t text_width; /* TEXT and NOTE: cut or wrapped there */
     char title[64];
 };
 
@@ -54,11 +54,11 @@ struct table {
     double bar_most;
     struct row *waiting;
     size_t waiting_count;
-    bool started;  /* widths are fixed, heads are out */
+    bool started; /* widths are fixed, heads are out */
     bool has_details;
-    uint64_t rows; /* written or waiting */
-    char *group;   /* of the row before */
-    double *sums;  /* per column, over the rows shown */
+    uint64_t rows;     /* written or waiting */
+    char *group;       /* of the row before */
+    double *sums;      /* per column, over the rows shown */
     struct cell *last; /* numbers of the row before */
 };
 
@@ -210,8 +210,9 @@ static bool has_number(const struct cell *cell)
 
 static char *copy_text(const struct table *table, const struct cell *cell)
 {
-    return cell->kind == CELL_TEXT ? units_escape(cell->text, cell->text_bytes, table->options.ascii)
-                                   : NULL;
+    return cell->kind == CELL_TEXT
+               ? units_escape(cell->text, cell->text_bytes, table->options.ascii)
+               : NULL;
 }
 
 /* The cell with its unit; "" for NULL. */
@@ -247,7 +248,8 @@ static char *interval_text(const struct table *table, const struct shown *shown,
 
     if (shown->low != NONE && shown->high != NONE && has_number(value) &&
         has_number(&cells[shown->low]) && has_number(&cells[shown->high])) {
-        units_interval(text, type, number_of(value) * factor, number_of(&cells[shown->low]) * factor,
+        units_interval(text, type, number_of(value) * factor,
+                       number_of(&cells[shown->low]) * factor,
                        number_of(&cells[shown->high]) * factor, table->options.ascii);
     }
     return strdup(text);
@@ -368,7 +370,8 @@ static status make_row(struct table *table, const struct cell *cells, struct row
         if (shown->type == TYPE_MIXED && number_of(&cells[shown->column]) == 0) {
             row->all_zero = true;
         }
-        if (!table->started && shown->type == TYPE_VALUE && cells[shown->column].kind == CELL_TEXT) {
+        if (!table->started && shown->type == TYPE_VALUE &&
+            cells[shown->column].kind == CELL_TEXT) {
             shown->right = false;
             shown->type = TYPE_TEXT;
         }
@@ -390,15 +393,12 @@ static status make_row(struct table *table, const struct cell *cells, struct row
 
 /* ---- widths -------------------------------------------------------------------------------- */
 
-static bool is_text(const struct shown *shown)
-{
-    return shown->type == TYPE_TEXT;
-}
+static bool is_text(const struct shown *shown) { return shown->type == TYPE_TEXT; }
 
 static size_t width_of(const struct shown *shown)
 {
     size_t width = shown->type == TYPE_TEXT || shown->type == TYPE_NOTE ? shown->text_width
-                                                                         : shown->value_width;
+                                                                        : shown->value_width;
     if (shown->with_interval && shown->interval_width > 0) {
         width += 1 + shown->interval_width;
     }
@@ -546,8 +546,9 @@ static enum render_style style_of(const struct table *table, const struct row *r
     static const struct {
         const char *word;
         enum render_style style;
-    } words[] = {{"leak", STYLE_RED},    {"growing", STYLE_YELLOW}, {"undecided", STYLE_YELLOW},
-                 {"cache", STYLE_GREEN}, {"startup", STYLE_GREEN},  {"steady", STYLE_GREEN},
+    } words[] = {{"leak", STYLE_RED},           {"growing", STYLE_YELLOW},
+                 {"undecided", STYLE_YELLOW},   {"cache", STYLE_GREEN},
+                 {"startup", STYLE_GREEN},      {"steady", STYLE_GREEN},
                  {"lost events", STYLE_YELLOW}, {"gaps", STYLE_YELLOW}};
     const char *name = table->columns[shown->column].name;
 
@@ -755,7 +756,8 @@ static void put_titles(const struct table *table)
         if (shown->hidden) {
             continue;
         }
-        if (shown->with_interval && shown->interval_width > 0) { /* over the value, not the interval */
+        if (shown->with_interval &&
+            shown->interval_width > 0) { /* over the value, not the interval */
             column = title <= shown->value_width ? shown->value_width : title;
         }
         size_t used = shown->right ? column : title;
@@ -889,7 +891,8 @@ static void put_hidden(const struct table *table)
 void table_finish(struct table *table)
 {
     if (table->rows == 0) {
-        fprintf(table->options.out, "%s\n", table->layout.empty ? table->layout.empty : "(no rows)");
+        fprintf(table->options.out, "%s\n",
+                table->layout.empty ? table->layout.empty : "(no rows)");
         return;
     }
     if (!table->started) {

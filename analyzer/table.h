@@ -7,7 +7,7 @@
  *         Most of the blocks born since ... outlived ...               PROSE
  *         parse_line < serve < main                                    STACK
  *
- * Too narrow? Notes go first, then text is cut, intervals go from the right, bars, columns.       */
+ * Too narrow? Notes go first, then text is cut, intervals go from the right, bars, columns.      */
 #ifndef MEMANALYZE_TABLE_H
 #define MEMANALYZE_TABLE_H
 

@@ -30,18 +30,18 @@ static struct scale scale_of(const struct scale *scales, size_t count, double va
 
 static struct scale scale_bytes(double value)
 {
-    static const struct scale scales[] = {{1, "B", 0},           {0x1p10, "KiB", 1},
-                                          {0x1p20, "MiB", 1},    {0x1p30, "GiB", 1},
-                                          {0x1p40, "TiB", 1},    {0x1p50, "PiB", 1}};
+    static const struct scale scales[] = {{1, "B", 0},        {0x1p10, "KiB", 1},
+                                          {0x1p20, "MiB", 1}, {0x1p30, "GiB", 1},
+                                          {0x1p40, "TiB", 1}, {0x1p50, "PiB", 1}};
 
     return scale_of(scales, sizeof scales / sizeof scales[0], value);
 }
 
 static struct scale scale_ns(double value, bool ascii)
 {
-    const struct scale scales[] = {{1, "ns", 0},    {1e3, ascii ? "us" : "µs", 1},
-                                   {1e6, "ms", 1},  {1e9, "s", 1},
-                                   {60e9, "min", 1}, {3600e9, "h", 1},
+    const struct scale scales[] = {{1, "ns", 0},         {1e3, ascii ? "us" : "µs", 1},
+                                   {1e6, "ms", 1},       {1e9, "s", 1},
+                                   {60e9, "min", 1},     {3600e9, "h", 1},
                                    {48 * 3600e9, "d", 1}};
     struct scale scale = scale_of(scales, sizeof scales / sizeof scales[0], value);
 
@@ -204,9 +204,9 @@ static bool in_ranges(const struct range *ranges, size_t count, uint32_t charact
 /* Steers a terminal, or the order in which the text is shown. */
 static bool is_dangerous(uint32_t character)
 {
-    static const struct range ranges[] = {{0, 0x1f},         {0x7f, 0x9f},     {0x61c, 0x61c},
-                                          {0x200e, 0x200f},  {0x2028, 0x202e}, {0x2066, 0x2069},
-                                          {0xfeff, 0xfeff},  {0xfff9, 0xfffb}, {0xe0000, 0xe007f}};
+    static const struct range ranges[] = {{0, 0x1f},        {0x7f, 0x9f},     {0x61c, 0x61c},
+                                          {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069},
+                                          {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f}};
 
     return in_ranges(ranges, sizeof ranges / sizeof ranges[0], character);
 }
@@ -244,8 +244,8 @@ char *units_escape(const char *text, size_t bytes, bool ascii)
             out[used++] = '\\';
             out[used++] = character == '\n' ? 'n' : 't';
         } else if (is_dangerous(character) || (ascii && character >= 0x80)) {
-            used += (size_t)sprintf(out + used, character < 0x100 ? "\\x%02x" : "\\u{%04x}",
-                                    character);
+            used +=
+                (size_t)sprintf(out + used, character < 0x100 ? "\\x%02x" : "\\u{%04x}", character);
         } else {
             memcpy(out + used, text + at, length);
             used += length;

@@ -2,7 +2,7 @@
 /* units.h -- numbers and names as people read them: 26.1 MiB, 3.4 ms, 5 270, 85.3 %.
  *
  * Pure functions; every result fits UNITS_BYTES and is terminated. `ascii` avoids characters beyond
- * ASCII.                                                                                          */
+ * ASCII.                                                                                         */
 #ifndef MEMANALYZE_UNITS_H
 #define MEMANALYZE_UNITS_H
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report_latency.c -- how long each shipped report takes on a trace of ten million events.
  *
- * The bench records itself: as `--churn` it makes five million allocations from many thousand stacks
- * and frees nearly all of them, in full mode, so that the trace holds every
- * one. Then it imports the trace and runs every report of `report --list` as a user would, process
+ * The bench records itself: as `--churn` it makes five million allocations from many thousand
+ * stacks and frees nearly all of them, in full mode, so that the trace holds every one. Then it imports the trace and runs every report of `report --list` as a user would, process
  * start included. Expected: reports read roll-ups, not events, so each takes tens of milliseconds
  * and none more than a second; that is asserted.
  *
- * Needs MEMANALYZE and LIBMEMREC, paths that the build gives. MEMREC_BENCH_EVENTS changes the size. */
+ * Needs MEMANALYZE and LIBMEMREC, which the build gives. MEMREC_BENCH_EVENTS changes the size. */
 #include "bench.h"
 
 #include <fcntl.h>
@@ -17,7 +16,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { REPORTS_MAX = 64, ROUNDS = 3, LIVE = 50000, DEPTH = 6, LATENCY_MS_MAX = 1000, BURST = 512, PAUSE_US = 500 };
+enum {
+    REPORTS_MAX = 64,
+    ROUNDS = 3,
+    LIVE = 50000,
+    DEPTH = 6,
+    LATENCY_MS_MAX = 1000,
+    BURST = 512,
+    PAUSE_US = 500
+};
 
 /* ---- the recorded program ------------------------------------------------------------------ */
 
@@ -31,23 +38,30 @@ static uint64_t next_random(void)
     return random_state;
 }
 
+/* A place of its own: the number keeps the compiler from sharing it. */
+#define FROM(place)                                                                                \
+    case place:                                                                                    \
+        block = descend(path / 8, depth - 1, size);                                                \
+        bench_keep(place);                                                                         \
+        break
+
 /* One of 8^6 paths of calls, chosen by the digits of `path`: each makes a stack of its own. */
 static void *descend(unsigned path, int depth, size_t size)
 {
-    void *block;
+    void *block = NULL;
 
     if (depth == 0) {
         return malloc(size);
     }
     switch (path % 8) { /* eight places to call from */
-    case 0: block = descend(path / 8, depth - 1, size); break;
-    case 1: block = descend(path / 8, depth - 1, size); bench_keep(block); break;
-    case 2: block = descend(path / 8, depth - 1, size); bench_keep(depth); break;
-    case 3: block = descend(path / 8, depth - 1, size); bench_keep(path); break;
-    case 4: block = descend(path / 8, depth - 1, size); bench_keep(size); break;
-    case 5: block = descend(path / 8, depth - 1, size); bench_keep(&block); break;
-    case 6: block = descend(path / 8, depth - 1, size); bench_keep(path + 1); break;
-    default: block = descend(path / 8, depth - 1, size); bench_keep(depth + 1); break;
+        FROM(0);
+        FROM(1);
+        FROM(2);
+        FROM(3);
+        FROM(4);
+        FROM(5);
+        FROM(6);
+        FROM(7);
     }
     __asm__ volatile(""); /* no tail call: the frame stays */
     return block;
@@ -159,7 +173,8 @@ int main(int argc, char **argv)
     bench_require(imported == 0 || imported == 3); /* 3: events were lost, and said */
     double import_s = (double)(bench_now_ns() - start_ns) / 1e9;
 
-    char *const ask[] = {memanalyze, "query", database, "SELECT event_count FROM run", "-f", "plain", NULL};
+    char *const ask[] = {memanalyze, "query", database, "SELECT event_count FROM run",
+                         "-f",       "plain", NULL};
     bench_require(run(ask, list) == 0);
     FILE *file = fopen(list, "r");
     bench_require(file && fgets(count, sizeof count, file));

@@ -20,12 +20,12 @@
 --   samples           COUNT  sampled allocations behind this row
 --   first_ns          NS     first of them, since the start of the run
 --   last_ns           NS     last of them
---   site              TEXT   who allocated: function or stack, innermost call first; ? is a lost stack
+--   site              TEXT   who allocated: innermost call first; ? is a lost stack
 --   all_rows          TOTAL  sites before the limit
 --   all_alloc_bytes   TOTAL  alloc_bytes of these
 -- Table:    alloc_bytes bytes_share alloc_calls calls_share site
 -- Footer:   {rows} of {all_rows} sites: {share alloc_bytes} of {all_alloc_bytes} allocated
--- Caveat:   sampling favours bytes: many small calls have wide intervals; summary has the exact totals.
+-- Caveat:   sampling favours bytes: many small calls have wide intervals; summary has exact totals.
 WITH chosen AS (
     SELECT COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run)) AS id
 ),
@@ -48,11 +48,13 @@ sites AS (
 SELECT CAST(ROUND(bytes) AS BIGINT) AS alloc_bytes,
        CAST(ROUND(bytes_low) AS BIGINT) AS alloc_bytes_low,
        CAST(ROUND(bytes_high) AS BIGINT) AS alloc_bytes_high,
-       CAST(ROUND(CAST(bytes / NULLIF(SUM(bytes) OVER (), 0) AS NUMERIC), 4) AS DOUBLE PRECISION) AS bytes_share,
+       CAST(ROUND(CAST(bytes / NULLIF(SUM(bytes) OVER (), 0) AS NUMERIC), 4) AS DOUBLE PRECISION)
+           AS bytes_share,
        CAST(ROUND(blocks) AS BIGINT) AS alloc_calls,
        CAST(ROUND(blocks_low) AS BIGINT) AS alloc_calls_low,
        CAST(ROUND(blocks_high) AS BIGINT) AS alloc_calls_high,
-       CAST(ROUND(CAST(blocks / NULLIF(SUM(blocks) OVER (), 0) AS NUMERIC), 4) AS DOUBLE PRECISION) AS calls_share,
+       CAST(ROUND(CAST(blocks / NULLIF(SUM(blocks) OVER (), 0) AS NUMERIC), 4) AS DOUBLE PRECISION)
+           AS calls_share,
        CAST(ROUND(bytes / NULLIF(blocks, 0)) AS BIGINT) AS mean_bytes,
        CAST(samples AS BIGINT) AS samples,
        first_ns,

@@ -5,11 +5,13 @@
 -- Params:
 --   $1 run      ID     the run's id (default: the first)
 --   $2 limit    COUNT  rows to show (default: 20)
---   $3 verdict  TEXT   leak|growing|undecided|cache|startup|steady|all: only this one (default: all but steady)
+--   $3 verdict  TEXT   leak|growing|undecided|cache|startup|steady|all: only this one
+--                      (default: all but steady)
 -- Columns:
 --   rank                           COUNT  1 is the most urgent
---   verdict                        TEXT   leak; growing: never shrank, may be unbounded; undecided: too few samples or
---                                         too short a run; cache, startup, steady: no leak
+--   verdict                        TEXT   leak; growing: never shrank, may be unbounded; undecided:
+--                                         too few samples or too short a run; cache, startup,
+--                                         steady: no leak
 --   function                       TEXT   innermost function that is not an allocator's
 --   live_bytes                     BYTES  alive at the end
 --   live_bytes_low                 BYTES
@@ -20,7 +22,8 @@
 --   leak_rate_bytes_per_hour       RATE   survivors per hour since the onset; empty: no leak seen
 --   leak_rate_bytes_per_hour_low   RATE
 --   leak_rate_bytes_per_hour_high  RATE
---   leaked_share                   RATIO  of what was allocated since the onset and is old enough to judge, the part never freed
+--   leaked_share                   RATIO  of what was allocated since the onset and is old enough to
+--                                         judge, the part never freed
 --   leaked_share_low               RATIO
 --   leaked_share_high              RATIO
 --   onset_ns                       NS     when the leak began, since the start of the run
@@ -33,9 +36,10 @@
 --   all_live_bytes                 TOTAL  live_bytes of these
 --   steady_rows                    TOTAL  sites judged steady
 -- Table:    rank verdict function live_bytes leak_rate_bytes_per_hour leaked_share
--- Footer:   {rows} of {all_rows} sites: {share live_bytes} of {all_live_bytes}; steady and not listed: {steady_rows}
+-- Footer:   {rows} of {all_rows} sites: {share live_bytes} of {all_live_bytes};
+--           steady and not listed: {steady_rows}
 -- Empty:    no site leaks, grows or keeps what it allocated; --verdict steady lists the others
--- Caveat:   a cache that never evicted anything during the run looks like a leak; it is called growing.
+-- Caveat:   a cache that never evicted anything during the run looks like a leak.
 WITH judged AS (
     SELECT l.*,
            CASE l.verdict

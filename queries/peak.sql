@@ -16,7 +16,7 @@
 --   peak_blocks_high  COUNT
 --   samples           COUNT  sampled allocations behind this row
 --   peak_ns           NS     when the peak was, since the start of the run
---   site              TEXT   who allocated it: function or stack, innermost call first; ? is a lost stack
+--   site              TEXT   who allocated it: innermost call first; ? is a lost stack
 --   all_rows          TOTAL  sites before the limit
 --   all_peak_bytes    TOTAL  peak_bytes of these
 -- Table:    peak_bytes share peak_blocks samples site
@@ -46,7 +46,8 @@ sites AS (
 SELECT CAST(ROUND(s.bytes) AS BIGINT) AS peak_bytes,
        CAST(ROUND(s.bytes_low) AS BIGINT) AS peak_bytes_low,
        CAST(ROUND(s.bytes_high) AS BIGINT) AS peak_bytes_high,
-       CAST(ROUND(CAST(s.bytes / NULLIF(SUM(s.bytes) OVER (), 0) AS NUMERIC), 4) AS DOUBLE PRECISION) AS share,
+       CAST(ROUND(CAST(s.bytes / NULLIF(SUM(s.bytes) OVER (), 0) AS NUMERIC), 4) AS DOUBLE PRECISION)
+           AS share,
        CAST(ROUND(s.blocks) AS BIGINT) AS peak_blocks,
        CAST(ROUND(s.blocks_low) AS BIGINT) AS peak_blocks_low,
        CAST(ROUND(s.blocks_high) AS BIGINT) AS peak_blocks_high,

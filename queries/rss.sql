@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- rss: what the resident set consists of, at its peak and at the end; the rows of a moment add up to it.
+-- rss: what the resident set consists of, at its peak and at the end.
 --
 -- Reads:    run, process_tick, allocator_tick, timeline_interval
 -- Params:
@@ -17,7 +17,8 @@
 --   rss_bytes   TOTAL  resident set at the moment
 -- Table:    moment component bytes share note
 -- Bar:      bytes
--- Caveat:   only live blocks are estimated; the process is read at intervals, so a shorter peak is missed.
+-- Caveat:   the rows of a moment add up to its resident set; the process is read at intervals, so a
+--           shorter peak is missed.
 WITH chosen AS (
     SELECT id, bucket_ns
       FROM run
@@ -31,14 +32,17 @@ reading AS (
      WHERE p.rss_bytes IS NOT NULL
 ),
 moment (number, moment, time_ns) AS (
-    SELECT 1, 'peak', MIN(time_ns) FROM reading WHERE rss_bytes = (SELECT MAX(rss_bytes) FROM reading)
+    SELECT 1, 'peak', MIN(time_ns)
+      FROM reading
+     WHERE rss_bytes = (SELECT MAX(rss_bytes) FROM reading)
      UNION ALL
     SELECT 2, 'end', MAX(time_ns) FROM reading
 ),
 -- the kinds of mapping and the allocator are read less often: their nearest reading counts
 kinds AS (
     SELECT p.*, m.number,
-           ROW_NUMBER() OVER (PARTITION BY m.number ORDER BY ABS(p.time_ns - m.time_ns), p.time_ns) AS place
+           ROW_NUMBER() OVER (PARTITION BY m.number ORDER BY ABS(p.time_ns - m.time_ns), p.time_ns)
+               AS place
       FROM process_tick p
       JOIN chosen c ON c.id = p.run_id
      CROSS JOIN moment m
@@ -46,7 +50,8 @@ kinds AS (
 ),
 allocator AS (
     SELECT a.*, m.number,
-           ROW_NUMBER() OVER (PARTITION BY m.number ORDER BY ABS(a.time_ns - m.time_ns), a.time_ns) AS place
+           ROW_NUMBER() OVER (PARTITION BY m.number ORDER BY ABS(a.time_ns - m.time_ns), a.time_ns)
+               AS place
       FROM allocator_tick a
       JOIN chosen c ON c.id = a.run_id
      CROSS JOIN moment m
@@ -73,8 +78,10 @@ measured AS (
            CAST(ROUND(l.live_bytes_low) AS BIGINT) AS live_low,
            CAST(ROUND(l.live_bytes_high) AS BIGINT) AS live_high,
            CAST(ROUND(l.live_usable_bytes) AS BIGINT) AS usable,
-           CAST(ROUND(l.live_usable_bytes * l.live_bytes_low / NULLIF(l.live_bytes, 0)) AS BIGINT) AS usable_low,
-           CAST(ROUND(l.live_usable_bytes * l.live_bytes_high / NULLIF(l.live_bytes, 0)) AS BIGINT) AS usable_high
+           CAST(ROUND(l.live_usable_bytes * l.live_bytes_low / NULLIF(l.live_bytes, 0)) AS BIGINT)
+               AS usable_low,
+           CAST(ROUND(l.live_usable_bytes * l.live_bytes_high / NULLIF(l.live_bytes, 0)) AS BIGINT)
+               AS usable_high
       FROM moment m
       JOIN reading r ON r.time_ns = m.time_ns
       LEFT JOIN kinds k ON k.number = m.number AND k.place = 1
@@ -96,7 +103,7 @@ split AS (
 component (place, component, note) AS (
     VALUES (1, 'live blocks', 'requested by the program and not freed'),
            (2, 'rounding waste', 'given beyond the request'),
-           (3, 'allocator overhead', 'block headers, thread caches; below 0: live blocks are estimated high'),
+           (3, 'allocator overhead', 'headers, thread caches; below 0: live estimate is high'),
            (4, 'free in allocator', 'freed, but not given back to the system'),
            (5, 'never touched', 'allocated, but no page behind it yet'),
            (6, 'files', 'code, data and mapped files'),
@@ -141,7 +148,7 @@ SELECT moment,
        bytes,
        bytes - COALESCE(below, 0) AS bytes_low,
        bytes + COALESCE(above, 0) AS bytes_high,
-       CAST(ROUND(CAST(CAST(bytes AS DOUBLE PRECISION) / NULLIF(rss, 0) AS NUMERIC), 4) AS DOUBLE PRECISION) AS share,
+       CAST(ROUND(CAST(bytes * 1.0 / NULLIF(rss, 0) AS NUMERIC), 4) AS DOUBLE PRECISION) AS share,
        note,
        rss AS rss_bytes
   FROM valued

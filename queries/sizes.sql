@@ -36,15 +36,18 @@ SELECT low_bytes,
        CAST(ROUND(blocks) AS BIGINT) AS blocks,
        CAST(ROUND(blocks_low) AS BIGINT) AS blocks_low,
        CAST(ROUND(blocks_high) AS BIGINT) AS blocks_high,
-       CAST(ROUND(CAST(blocks / NULLIF(SUM(blocks) OVER (), 0) AS NUMERIC), 4) AS DOUBLE PRECISION) AS blocks_share,
+       CAST(ROUND(CAST(blocks / NULLIF(SUM(blocks) OVER (), 0) AS NUMERIC), 4) AS DOUBLE PRECISION)
+           AS blocks_share,
        CAST(ROUND(bytes) AS BIGINT) AS total_bytes,
        CAST(ROUND(bytes_low) AS BIGINT) AS total_bytes_low,
        CAST(ROUND(bytes_high) AS BIGINT) AS total_bytes_high,
-       CAST(ROUND(CAST(bytes / NULLIF(SUM(bytes) OVER (), 0) AS NUMERIC), 4) AS DOUBLE PRECISION) AS bytes_share,
+       CAST(ROUND(CAST(bytes / NULLIF(SUM(bytes) OVER (), 0) AS NUMERIC), 4) AS DOUBLE PRECISION)
+           AS bytes_share,
        CAST(ROUND(waste_bytes) AS BIGINT) AS waste_bytes,
        CAST(ROUND(waste_bytes * blocks_low / NULLIF(blocks, 0)) AS BIGINT) AS waste_bytes_low,
        CAST(ROUND(waste_bytes * blocks_high / NULLIF(blocks, 0)) AS BIGINT) AS waste_bytes_high,
-       CAST(ROUND(CAST(waste_bytes / NULLIF(bytes + waste_bytes, 0) AS NUMERIC), 4) AS DOUBLE PRECISION) AS waste_share,
+       CAST(ROUND(CAST(waste_bytes / NULLIF(bytes + waste_bytes, 0) AS NUMERIC), 4) AS DOUBLE PRECISION)
+           AS waste_share,
        samples
   FROM chosen
  ORDER BY low_bytes

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- summary: the first screen: is it leaking, how much memory and when, and what this run does not know.
+-- summary: the first screen: is it leaking, how much memory, and what this run does not know.
 --
 -- Reads:    run, leak, run_stat_interval, process_tick, allocator_tick, recorder_tick, loss, gap
 -- Params:
@@ -14,13 +14,13 @@
 --   at_ns       NS     when it was so, since the start of the run
 --   note        NOTE   what else to know
 -- Table:    topic what value at_ns note
--- Caveat:   live bytes are what the program asked for; the resident set also holds the rest, see rss.
+-- Caveat:   live bytes are what the program asked for; what else is resident, rss says.
 WITH chosen AS (
     SELECT *
       FROM run
      WHERE id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
 ),
-verdict AS (
+verdict_count AS (
     SELECT COUNT(*) AS judged,
            COUNT(*) FILTER (WHERE l.verdict = 'leak') AS leaks,
            COUNT(*) FILTER (WHERE l.verdict = 'growing') AS growing,
@@ -30,6 +30,20 @@ verdict AS (
            COUNT(*) FILTER (WHERE l.verdict = 'steady') AS steady
       FROM leak l
       JOIN chosen c ON c.id = l.run_id
+),
+-- ', 3 leak' and so on; nothing for none
+verdict AS (
+    SELECT n.*,
+           CASE WHEN leaks > 0 THEN ', ' || CAST(leaks AS TEXT) || ' leak' ELSE '' END AS leak_words,
+           CASE WHEN growing > 0 THEN ', ' || CAST(growing AS TEXT) || ' growing' ELSE '' END
+               AS growing_words,
+           CASE WHEN undecided > 0 THEN ', ' || CAST(undecided AS TEXT) || ' undecided' ELSE '' END
+               AS undecided_words,
+           CASE WHEN caches > 0 THEN ', ' || CAST(caches AS TEXT) || ' cache' ELSE '' END AS cache_words,
+           CASE WHEN startup > 0 THEN ', ' || CAST(startup AS TEXT) || ' startup' ELSE '' END
+               AS startup_words,
+           CASE WHEN steady > 0 THEN ', ' || CAST(steady AS TEXT) || ' steady' ELSE '' END AS steady_words
+      FROM verdict_count n
 ),
 -- the three most urgent
 suspect AS (
@@ -65,7 +79,8 @@ recorder AS (
       JOIN chosen c ON c.id = t.run_id
 ),
 recorder_memory AS (
-    SELECT p.time_ns, p.recorder_rss_bytes AS bytes, ROW_NUMBER() OVER (ORDER BY p.time_ns DESC) AS last_place
+    SELECT p.time_ns, p.recorder_rss_bytes AS bytes, ROW_NUMBER() OVER (ORDER BY p.time_ns DESC)
+        AS last_place
       FROM process_tick p
       JOIN chosen c ON c.id = p.run_id
      WHERE p.recorder_rss_bytes IS NOT NULL
@@ -83,33 +98,30 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
       FROM suspect s
      WHERE s.place <= 3
      UNION ALL
-    SELECT 104, 'leaks', 'sites judged', v.judged, v.judged, v.judged, 'count', NULL,
+    SELECT 104, 'leaks', 'sites judged', v.judged, NULL, NULL, 'count', NULL,
            CASE WHEN v.judged > 0 AND v.leaks + v.growing = 0 THEN 'no leak found; ' ELSE '' END
-               || SUBSTR(CASE WHEN v.leaks > 0 THEN ', ' || CAST(v.leaks AS TEXT) || ' leak' ELSE '' END
-               || CASE WHEN v.growing > 0 THEN ', ' || CAST(v.growing AS TEXT) || ' growing' ELSE '' END
-               || CASE WHEN v.undecided > 0 THEN ', ' || CAST(v.undecided AS TEXT) || ' undecided' ELSE '' END
-               || CASE WHEN v.caches > 0 THEN ', ' || CAST(v.caches AS TEXT) || ' cache' ELSE '' END
-               || CASE WHEN v.startup > 0 THEN ', ' || CAST(v.startup AS TEXT) || ' startup' ELSE '' END
-               || CASE WHEN v.steady > 0 THEN ', ' || CAST(v.steady AS TEXT) || ' steady' ELSE '' END, 3)
+               || SUBSTR(v.leak_words || v.growing_words || v.undecided_words || v.cache_words
+                             || v.startup_words || v.steady_words, 3)
       FROM verdict v
      UNION ALL
-    SELECT 200, 'heap', 'allocated', c.alloc_bytes, c.alloc_bytes, c.alloc_bytes, 'bytes', NULL, 'exact'
+    SELECT 200, 'heap', 'allocated', c.alloc_bytes, NULL, NULL, 'bytes', NULL, 'exact'
       FROM chosen c
      WHERE c.alloc_bytes IS NOT NULL
      UNION ALL
-    SELECT 201, 'heap', 'allocations', c.alloc_calls, c.alloc_calls, c.alloc_calls, 'count', NULL, 'exact'
+    SELECT 201, 'heap', 'allocations', c.alloc_calls, NULL, NULL, 'count', NULL, 'exact'
       FROM chosen c
      WHERE c.alloc_calls IS NOT NULL
      UNION ALL
-    SELECT 202, 'heap', 'frees', c.free_calls, c.free_calls, c.free_calls, 'count', NULL, 'exact'
+    SELECT 202, 'heap', 'frees', c.free_calls, NULL, NULL, 'count', NULL, 'exact'
       FROM chosen c
      WHERE c.free_calls IS NOT NULL
      UNION ALL
-    SELECT 203, 'heap', 'allocation rate', p.rate, p.rate, p.rate, 'bytes_per_second', NULL,
-           'mean'
-      FROM (SELECT CAST(ROUND(alloc_bytes * 1000000000.0 / NULLIF(duration_ns, 0)) AS BIGINT) AS rate
-              FROM chosen) p
-     WHERE p.rate IS NOT NULL
+    SELECT 203, 'heap', 'allocation rate',
+           CAST(ROUND(c.alloc_bytes * 1000000000.0 / c.duration_ns) AS BIGINT), NULL, NULL,
+           'bytes_per_second', NULL, 'mean'
+      FROM chosen c
+     WHERE c.alloc_bytes IS NOT NULL
+       AND c.duration_ns > 0
      UNION ALL
     SELECT 204, 'heap', 'peak live',
            CAST(ROUND(COALESCE(s.bytes, 0)) AS BIGINT),
@@ -129,61 +141,60 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
       FROM chosen c
       LEFT JOIN run_stat_interval s ON s.run_id = c.id AND s.measure = 'live'
      UNION ALL
-    SELECT 206, 'heap', 'allocator free', a.free_bytes, a.free_bytes, a.free_bytes, 'bytes', a.time_ns,
+    SELECT 206, 'heap', 'allocator free', a.free_bytes, NULL, NULL, 'bytes', a.time_ns,
            'kept by malloc'
       FROM allocator a
      WHERE a.last_place = 1
        AND a.free_bytes IS NOT NULL
      UNION ALL
-    SELECT 300, 'process', 'resident first', r.rss_bytes, r.rss_bytes, r.rss_bytes, 'bytes', r.time_ns, NULL
+    SELECT 300, 'process', 'resident first', r.rss_bytes, NULL, NULL, 'bytes', r.time_ns, NULL
       FROM reading r
      WHERE r.first_place = 1
      UNION ALL
-    SELECT 301, 'process', 'resident peak', r.rss_bytes, r.rss_bytes, r.rss_bytes, 'bytes', r.time_ns,
+    SELECT 301, 'process', 'resident peak', r.rss_bytes, NULL, NULL, 'bytes', r.time_ns,
            'see report rss'
       FROM reading r
      WHERE r.peak_place = 1
      UNION ALL
-    SELECT 302, 'process', 'resident last', r.rss_bytes, r.rss_bytes, r.rss_bytes, 'bytes', r.time_ns, NULL
+    SELECT 302, 'process', 'resident last', r.rss_bytes, NULL, NULL, 'bytes', r.time_ns, NULL
       FROM reading r
      WHERE r.last_place = 1
      UNION ALL
-    SELECT 303, 'process', 'swapped out', r.swap_bytes, r.swap_bytes, r.swap_bytes, 'bytes', r.time_ns, NULL
+    SELECT 303, 'process', 'swapped out', r.swap_bytes, NULL, NULL, 'bytes', r.time_ns, NULL
       FROM reading r
      WHERE r.last_place = 1
        AND r.swap_bytes > 0
      UNION ALL
-    SELECT 304, 'process', 'cgroup limit', r.cgroup_limit_bytes, r.cgroup_limit_bytes, r.cgroup_limit_bytes,
+    SELECT 304, 'process', 'cgroup limit', r.cgroup_limit_bytes, NULL, NULL,
            'bytes', r.time_ns, NULL
       FROM reading r
      WHERE r.last_place = 1
        AND r.cgroup_limit_bytes IS NOT NULL
      UNION ALL
-    SELECT 400, 'recorder', 'CPU time', q.share, q.share, q.share, 'ppm', NULL,
-           'of a processor'
-      FROM (SELECT CAST(ROUND(t.cpu_ns * 1000000.0 / NULLIF(c.duration_ns, 0)) AS BIGINT) AS share
-              FROM recorder t
-             CROSS JOIN chosen c
-             WHERE t.cpu_ns IS NOT NULL) q
+    SELECT 400, 'recorder', 'CPU time',
+           CAST(ROUND(t.cpu_ns * 1000000.0 / c.duration_ns) AS BIGINT), NULL, NULL,
+           'ppm', NULL, 'of a processor'
+      FROM recorder t
+     CROSS JOIN chosen c
+     WHERE t.cpu_ns IS NOT NULL
+       AND c.duration_ns > 0
      UNION ALL
-    SELECT 401, 'recorder', 'memory', m.bytes, m.bytes, m.bytes, 'bytes', m.time_ns, 'resident'
+    SELECT 401, 'recorder', 'memory', m.bytes, NULL, NULL, 'bytes', m.time_ns, 'resident'
       FROM recorder_memory m
      WHERE m.last_place = 1
      UNION ALL
-    SELECT 402, 'recorder', 'trace', c.trace_bytes, c.trace_bytes, c.trace_bytes, 'bytes', NULL,
+    SELECT 402, 'recorder', 'trace', c.trace_bytes, NULL, NULL, 'bytes', NULL,
            CAST(c.event_count AS TEXT) || ' events'
       FROM chosen c
      UNION ALL
     SELECT 403, 'recorder', 'lost events',
-           COALESCE(t.dropped_samples, 0) + COALESCE(t.dropped_frees, 0),
-           COALESCE(t.dropped_samples, 0) + COALESCE(t.dropped_frees, 0),
-           COALESCE(t.dropped_samples, 0) + COALESCE(t.dropped_frees, 0),
+           COALESCE(t.dropped_samples, 0) + COALESCE(t.dropped_frees, 0), NULL, NULL,
            'count', NULL, NULL
       FROM recorder t
      WHERE t.dropped_samples IS NOT NULL
         OR t.dropped_frees IS NOT NULL
      UNION ALL
-    SELECT 404, 'recorder', 'gaps', m.gaps, m.gaps, m.gaps, 'count', NULL,
+    SELECT 404, 'recorder', 'gaps', m.gaps, NULL, NULL, 'count', NULL,
            CASE
                WHEN c.complete = 1 AND m.kinds > 0 THEN 'see report losses'
                WHEN c.complete = 1 THEN 'nothing missing'
@@ -196,8 +207,8 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
 SELECT topic,
        what,
        value,
-       value_low,
-       value_high,
+       COALESCE(value_low, value) AS value_low,
+       COALESCE(value_high, value) AS value_high,
        unit,
        at_ns,
        note

@@ -17,11 +17,12 @@
 --   mean_bytes            BYTES  temporary_bytes over temporary_calls
 --   samples               COUNT  sampled allocations behind this row
 --   temporary_ns          NS     freed sooner than this is temporary
---   site                  TEXT   who allocated: function or stack, innermost call first; ? is a lost stack
+--   site                  TEXT   who allocated: innermost call first; ? is a lost stack
 --   all_rows              TOTAL  sites before the limit
 --   all_temporary_bytes   TOTAL  temporary_bytes of these
 -- Table:    temporary_calls temporary_share temporary_bytes mean_bytes site
--- Footer:   {rows} of {all_rows} sites: {share temporary_bytes} of {all_temporary_bytes} freed within {temporary_ns}
+-- Footer:   {rows} of {all_rows} sites: {share temporary_bytes} of {all_temporary_bytes} freed
+--           within {temporary_ns}
 -- Caveat:   a block counts whether or not another allocation came between.
 WITH chosen AS (
     SELECT id, temporary_ns
@@ -44,14 +45,18 @@ sites AS (
            s.samples, s.bytes, s.bytes_low, s.bytes_high, s.blocks, s.blocks_low, s.blocks_high
       FROM chosen c
       JOIN stack_stat_interval s ON s.run_id = c.id AND s.measure = 'temporary'
-      LEFT JOIN stack_stat a ON a.run_id = c.id AND a.measure = 'allocated' AND a.stack_id = s.stack_id
+      LEFT JOIN stack_stat a
+        ON a.run_id = c.id
+       AND a.measure = 'allocated'
+       AND a.stack_id = s.stack_id
       LEFT JOIN stack k ON k.id = s.stack_id
      WHERE CAST($3 AS TEXT) = 'stack'
 )
 SELECT CAST(ROUND(blocks) AS BIGINT) AS temporary_calls,
        CAST(ROUND(blocks_low) AS BIGINT) AS temporary_calls_low,
        CAST(ROUND(blocks_high) AS BIGINT) AS temporary_calls_high,
-       CAST(ROUND(CAST(blocks / NULLIF(all_blocks, 0) AS NUMERIC), 4) AS DOUBLE PRECISION) AS temporary_share,
+       CAST(ROUND(CAST(blocks / NULLIF(all_blocks, 0) AS NUMERIC), 4) AS DOUBLE PRECISION)
+           AS temporary_share,
        CAST(ROUND(bytes) AS BIGINT) AS temporary_bytes,
        CAST(ROUND(bytes_low) AS BIGINT) AS temporary_bytes_low,
        CAST(ROUND(bytes_high) AS BIGINT) AS temporary_bytes_high,

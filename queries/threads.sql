@@ -41,9 +41,12 @@ SELECT c.number AS thread,
        CAST(ROUND(a.bytes) AS BIGINT) AS sampled_bytes,
        CAST(ROUND(a.bytes_low) AS BIGINT) AS sampled_bytes_low,
        CAST(ROUND(a.bytes_high) AS BIGINT) AS sampled_bytes_high,
-       CAST(ROUND(CASE WHEN a.bytes IS NOT NULL THEN COALESCE(l.bytes, 0) END) AS BIGINT) AS live_bytes,
-       CAST(ROUND(CASE WHEN a.bytes IS NOT NULL THEN COALESCE(l.bytes_low, 0) END) AS BIGINT) AS live_bytes_low,
-       CAST(ROUND(CASE WHEN a.bytes IS NOT NULL THEN COALESCE(l.bytes_high, 0) END) AS BIGINT) AS live_bytes_high,
+       CAST(ROUND(CASE WHEN a.bytes IS NOT NULL THEN COALESCE(l.bytes, 0) END) AS BIGINT)
+           AS live_bytes,
+       CAST(ROUND(CASE WHEN a.bytes IS NOT NULL THEN COALESCE(l.bytes_low, 0) END) AS BIGINT)
+           AS live_bytes_low,
+       CAST(ROUND(CASE WHEN a.bytes IS NOT NULL THEN COALESCE(l.bytes_high, 0) END) AS BIGINT)
+           AS live_bytes_high,
        a.samples,
        c.first_ns,
        c.ended_ns,
@@ -51,7 +54,13 @@ SELECT c.number AS thread,
        COUNT(*) OVER () AS all_rows,
        CAST(SUM(c.alloc_bytes) OVER () AS BIGINT) AS all_alloc_bytes
   FROM chosen c
-  LEFT JOIN thread_stat_interval a ON a.run_id = c.run_id AND a.thread_id = c.id AND a.measure = 'allocated'
-  LEFT JOIN thread_stat_interval l ON l.run_id = c.run_id AND l.thread_id = c.id AND l.measure = 'live'
+  LEFT JOIN thread_stat_interval a
+    ON a.run_id = c.run_id
+   AND a.thread_id = c.id
+   AND a.measure = 'allocated'
+  LEFT JOIN thread_stat_interval l
+    ON l.run_id = c.run_id
+   AND l.thread_id = c.id
+   AND l.measure = 'live'
  ORDER BY COALESCE(c.alloc_bytes, a.bytes, 0) DESC, c.number
  LIMIT COALESCE(CAST($2 AS BIGINT), 20)

@@ -67,8 +67,10 @@ bordered AS (
 flow AS (
     SELECT b.number,
            SUM(t.samples) AS samples,
-           SUM(t.alloc_bytes) AS alloc, SUM(t.alloc_bytes_sq) AS alloc_sq, SUM(t.alloc_bytes_var) AS alloc_var,
-           SUM(t.freed_bytes) AS freed, SUM(t.freed_bytes_sq) AS freed_sq, SUM(t.freed_bytes_var) AS freed_var
+           SUM(t.alloc_bytes) AS alloc, SUM(t.alloc_bytes_sq) AS alloc_sq, SUM(t.alloc_bytes_var)
+               AS alloc_var,
+           SUM(t.freed_bytes) AS freed, SUM(t.freed_bytes_sq) AS freed_sq, SUM(t.freed_bytes_var)
+               AS freed_var
       FROM bordered b
       JOIN timeline t ON t.run_id = b.run_id AND t.bucket BETWEEN b.first_bucket AND b.last_bucket
      GROUP BY b.number
@@ -94,15 +96,20 @@ summed AS (
       LEFT JOIN flow f ON f.number = b.number
       LEFT JOIN timeline_interval t
         ON t.run_id = b.run_id
-       AND t.bucket = (SELECT MAX(u.bucket) FROM timeline u WHERE u.run_id = b.run_id AND u.bucket <= b.last_bucket)
+       AND t.bucket = (SELECT MAX(u.bucket)
+                         FROM timeline u
+                        WHERE u.run_id = b.run_id
+                          AND u.bucket <= b.last_bucket)
 ),
 -- the interval of views.sql, for sums over buckets
 bounded AS (
     SELECT s.*,
            POWER(1 - 1 / (9 * alloc_n) - 1.96 / (3 * SQRT(alloc_n)), 3) AS alloc_low,
-           (alloc_n + 1) / alloc_n * POWER(1 - 1 / (9 * (alloc_n + 1)) + 1.96 / (3 * SQRT(alloc_n + 1)), 3) AS alloc_high,
+           (alloc_n + 1) / alloc_n
+               * POWER(1 - 1 / (9 * (alloc_n + 1)) + 1.96 / (3 * SQRT(alloc_n + 1)), 3) AS alloc_high,
            POWER(1 - 1 / (9 * freed_n) - 1.96 / (3 * SQRT(freed_n)), 3) AS freed_low,
-           (freed_n + 1) / freed_n * POWER(1 - 1 / (9 * (freed_n + 1)) + 1.96 / (3 * SQRT(freed_n + 1)), 3) AS freed_high
+           (freed_n + 1) / freed_n
+               * POWER(1 - 1 / (9 * (freed_n + 1)) + 1.96 / (3 * SQRT(freed_n + 1)), 3) AS freed_high
       FROM summed s
 )
 SELECT start_ns,
@@ -114,11 +121,15 @@ SELECT start_ns,
        CAST(ROUND(COALESCE(live_blocks_low, 0)) AS BIGINT) AS live_blocks_low,
        CAST(ROUND(COALESCE(live_blocks_high, 0)) AS BIGINT) AS live_blocks_high,
        CAST(ROUND(COALESCE(alloc, 0)) AS BIGINT) AS alloc_bytes,
-       CAST(ROUND(COALESCE(alloc * (1 - (1 - alloc_low) * alloc_spread), 0)) AS BIGINT) AS alloc_bytes_low,
-       CAST(ROUND(COALESCE(alloc * (1 + (alloc_high - 1) * alloc_spread), 0)) AS BIGINT) AS alloc_bytes_high,
+       CAST(ROUND(COALESCE(alloc * (1 - (1 - alloc_low) * alloc_spread), 0)) AS BIGINT)
+           AS alloc_bytes_low,
+       CAST(ROUND(COALESCE(alloc * (1 + (alloc_high - 1) * alloc_spread), 0)) AS BIGINT)
+           AS alloc_bytes_high,
        CAST(ROUND(COALESCE(freed, 0)) AS BIGINT) AS freed_bytes,
-       CAST(ROUND(COALESCE(freed * (1 - (1 - freed_low) * freed_spread), 0)) AS BIGINT) AS freed_bytes_low,
-       CAST(ROUND(COALESCE(freed * (1 + (freed_high - 1) * freed_spread), 0)) AS BIGINT) AS freed_bytes_high,
+       CAST(ROUND(COALESCE(freed * (1 - (1 - freed_low) * freed_spread), 0)) AS BIGINT)
+           AS freed_bytes_low,
+       CAST(ROUND(COALESCE(freed * (1 + (freed_high - 1) * freed_spread), 0)) AS BIGINT)
+           AS freed_bytes_high,
        rss_bytes,
        CAST(COALESCE(samples, 0) AS BIGINT) AS samples
   FROM bounded

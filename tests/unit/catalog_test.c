@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The catalog against itself: what a report says about its columns is what its statement returns. */
+/* The catalog against the statements: a report returns the columns that it documents. */
 #include "catalog.h"
 #include "check.h"
 #include "db.h"
@@ -123,8 +123,9 @@ static void check_report(struct db *db, const struct catalog_report *report)
 
 static void test_shipped(void)
 {
-    static const char *const names[] = {"flame", "hotspots", "leaks", "losses",    "peak",   "rss",
-                                        "sizes", "summary",  "temporary", "threads", "timeline"};
+    static const char *const names[] = {"flame",     "hotspots", "leaks",   "losses",
+                                        "peak",      "rss",      "sizes",   "summary",
+                                        "temporary", "threads",  "timeline"};
     struct db *db = open_schema();
     struct catalog catalog;
 

@@ -57,9 +57,9 @@ static void check_interval(enum catalog_type type, double value, double low, dou
 static void test_intervals(void)
 {
     check_interval(TYPE_BYTES, 0x1p20 * 26.1, 0x1p20 * 24, 0x1p20 * 28.3, "(24.0–28.3)");
-    check_interval(TYPE_BYTES, 0x1p20, 0x1p20 * 0.5, 0x1p20 * 2000, "(0.5–2000.0)"); /* one unit */
+    check_interval(TYPE_BYTES, 0x1p20, 0x1p20 * 0.5, 0x1p20 * 2000, "(0.5–2000.0)");
     check_interval(TYPE_BYTES, 5, 5, 5, "");                                         /* exact */
-    check_interval(TYPE_BYTES, 0x1p20, 0x1p20 + 9, 0x1p20 + 9, "");                  /* no wider than shown */
+    check_interval(TYPE_BYTES, 0x1p20, 0x1p20 + 9, 0x1p20 + 9, ""); /* no wider than shown */
     check_interval(TYPE_BYTES, 0x1p20, -0x1p20, 0x1p21, "(-1.0 to 2.0)");
     check_interval(TYPE_COUNT, 5270, 4990, 5600, "(4 990–5 600)");
     check_interval(TYPE_RATIO, 0.95, 0.923, 0.969, "(92.3–96.9)");
@@ -79,8 +79,10 @@ static void test_escape(void)
     check_escape("a\033[31mb", 7, "a\\x1b[31mb");
     check_escape("a\0b\nc\td\r", 8, "a\\x00b\\nc\\td\\x0d");
     check_escape("\x7f", 1, "\\x7f");
-    check_escape("\xc2\x9b", 2, "\\x9b");                 /* the one-byte CSI */
-    check_escape("\xe2\x80\xae" "gpj", 6, "\\u{202e}gpj"); /* right to left from here */
+    check_escape("\xc2\x9b", 2, "\\x9b"); /* the one-byte CSI */
+    check_escape("\xe2\x80\xae"
+                 "gpj",
+                 6, "\\u{202e}gpj"); /* right to left from here */
     check_escape("\xff\xfe", 2, "\\xff\\xfe");
     check_escape("\xc0\xaf", 2, "\\xc0\\xaf"); /* overlong */
     check_escape("\xed\xa0\x80", 3, "\\xed\\xa0\\x80");
@@ -99,8 +101,12 @@ static void test_escape(void)
 /* ---- whole outputs ------------------------------------------------------------------------- */
 
 static const struct render_column columns[] = {
-    {"name", TYPE_TEXT},       {"live_bytes", TYPE_BYTES}, {"live_bytes_low", TYPE_BYTES},
-    {"live_bytes_high", TYPE_BYTES}, {"share", TYPE_RATIO},      {"all_rows", TYPE_TOTAL},
+    {"name", TYPE_TEXT},
+    {"live_bytes", TYPE_BYTES},
+    {"live_bytes_low", TYPE_BYTES},
+    {"live_bytes_high", TYPE_BYTES},
+    {"share", TYPE_RATIO},
+    {"all_rows", TYPE_TOTAL},
 };
 enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
@@ -122,13 +128,21 @@ static char *print(enum render_format format, size_t width, bool escape)
     char *out = NULL;
     size_t bytes = 0;
     FILE *stream = open_memstream(&out, &bytes);
-    struct render_options options = {.format = format, .out = stream, .width = width,
-                                     .escape = escape};
+    struct render_options options = {
+        .format = format, .out = stream, .width = width, .escape = escape};
     struct cell rows[2][COLUMNS] = {
-        {text("parse"), integer(24922680), integer(22500000), integer(27500000),
-         {.kind = CELL_REAL, .real = 0.75}, integer(143)},
-        {text("a,\"b\"|\033]0;owned\007\n\xff"), integer(512), integer(512), integer(512),
-         {.kind = CELL_NULL}, integer(143)},
+        {text("parse"),
+         integer(24922680),
+         integer(22500000),
+         integer(27500000),
+         {.kind = CELL_REAL, .real = 0.75},
+         integer(143)},
+        {text("a,\"b\"|\033]0;owned\007\n\xff"),
+         integer(512),
+         integer(512),
+         integer(512),
+         {.kind = CELL_NULL},
+         integer(143)},
     };
     struct render *render = NULL;
 
@@ -183,11 +197,12 @@ static void test_data(void)
                 "{\"name\":\"a,\\\"b\\\"|\\u001b]0;owned\\u0007\\n\\\\xff\",\"live_bytes\":512,"
                 "\"live_bytes_low\":512,\"live_bytes_high\":512,\"share\":null,\"all_rows\":143}\n"
                 "]\n");
-    check_print(RENDER_MARKDOWN, 80, false,
-                "| name | live\\_bytes | live\\_bytes\\_low | live\\_bytes\\_high | share | all\\_rows |\n"
-                "|---|---:|---:|---:|---:|---:|\n"
-                "| parse | 24922680 | 22500000 | 27500000 | 0.75 | 143 |\n"
-                "| a,\"b\"\\|\\\\x1b]0;owned\\\\x07\\\\n\\\\xff | 512 | 512 | 512 |  | 143 |\n");
+    check_print(
+        RENDER_MARKDOWN, 80, false,
+        "| name | live\\_bytes | live\\_bytes\\_low | live\\_bytes\\_high | share | all\\_rows |\n"
+        "|---|---:|---:|---:|---:|---:|\n"
+        "| parse | 24922680 | 22500000 | 27500000 | 0.75 | 143 |\n"
+        "| a,\"b\"\\|\\\\x1b]0;owned\\\\x07\\\\n\\\\xff | 512 | 512 | 512 |  | 143 |\n");
     check_print(RENDER_PLAIN, 80, false,
                 "parse 24922680 22500000 27500000 0.75 143\n"
                 "a,\"b\"|\\x1b]0;owned\\x07\\n\\xff 512 512 512  143\n");
@@ -221,7 +236,8 @@ static void test_empty(void)
         char *out = NULL;
         size_t bytes = 0;
         FILE *stream = open_memstream(&out, &bytes);
-        struct render_options options = {.format = (enum render_format)format, .out = stream, .width = 80};
+        struct render_options options = {
+            .format = (enum render_format)format, .out = stream, .width = 80};
         struct render *render = NULL;
 
         CHECK_EQ(render_open(&options, &layout, columns, COLUMNS, &render).code, STATUS_OK);

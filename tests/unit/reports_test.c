@@ -21,7 +21,9 @@ static const struct golden {
     {report, "sampled.csv", RENDER_CSV, 80, {NULL}},                                               \
         {report, "sampled_80.txt", RENDER_TABLE, 80, {NULL}},                                      \
         {report, "sampled_120.txt", RENDER_TABLE, 120, {NULL}},                                    \
-        {report, "full.csv", RENDER_CSV, 80, {"2"}}
+    {                                                                                              \
+        report, "full.csv", RENDER_CSV, 80, { "2" }                                                \
+    }
     WHOLE("hotspots"),
     WHOLE("leaks"),
     WHOLE("losses"),
@@ -115,18 +117,21 @@ static void print_report(struct db *db, const struct catalog_report *report,
 
         parameters[i] = (struct query_parameter){numbers[i], {.kind = CELL_NULL}};
         if (value) {
-            parameters[i].value = (struct cell){
-                .kind = value[0] <= '9' ? CELL_INTEGER : CELL_TEXT, .integer = atoll(value),
-                .text = value, .text_bytes = strlen(value)};
+            parameters[i].value = (struct cell){.kind = value[0] <= '9' ? CELL_INTEGER : CELL_TEXT,
+                                                .integer = atoll(value),
+                                                .text = value,
+                                                .text_bytes = strlen(value)};
         }
     }
-    if (!CHECK_EQ(query_open(db, report->name, report->text, parameters, 4, &query).code, STATUS_OK)) {
+    if (!CHECK_EQ(query_open(db, report->name, report->text, parameters, 4, &query).code,
+                  STATUS_OK)) {
         return;
     }
     for (size_t i = 0; i < report->column_count; i++) {
         columns[i] = (struct render_column){report->columns[i].name, report->columns[i].type};
     }
-    CHECK_EQ(render_open(&options, &layout, columns, report->column_count, &render).code, STATUS_OK);
+    CHECK_EQ(render_open(&options, &layout, columns, report->column_count, &render).code,
+             STATUS_OK);
     while ((step = query_step(query, cells)).code == STATUS_OK) {
         CHECK_EQ(render_row(render, cells).code, STATUS_OK);
     }
