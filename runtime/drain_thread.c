@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drain_thread.h"
 
+#include "announce.h"
 #include "atomics.h"
 #include "encode.h"
 #include "gauges.h"
-#include "modules.h"
 #include "os.h"
 #include "os_syscall.h"
 #include "pages.h"
 #include "ring.h"
-#include "stacks.h"
 #include "thread.h"
-#include "unwinder.h"
 #include "write.h"
 
 #include <sched.h>
@@ -25,11 +23,8 @@
 #define SHORTEST_PAUSE_NS UINT64_C(500000)
 #define BLOCK_NS          UINT64_C(1000000000) /* events wait no longer */
 #define HEARTBEAT_NS      UINT64_C(10000000000)
-#define SECOND_NAME_NS    UINT64_C(1000000000) /* a thread's name is asked again after this */
 #define SAMPLES_PER_S_MAX 2000
 #define SAMPLE_BURST      1000
-#define AGAIN_BYTES       (16u << 20) /* dictionaries are repeated after so much of the trace */
-#define STACKS_PER_BLOCK  65536u
 
 /* One ring while its events are merged with the others' by time. */
 struct cursor {
@@ -54,17 +49,8 @@ static struct drain {
     struct mr_encoder encoder;
     void *encoder_memory;
     struct mr_writer writer;
-    struct mr_stacks stacks;
-    struct mr_modules modules;
-    bool header_told;
-    uint64_t again_at; /* bytes written when dictionaries are due again */
+    struct mr_announcer announcer;
     uint64_t last_block_ns, last_reap_ns;
-
-    struct told_thread {
-        uint32_t id;
-        bool named_twice;
-        uint64_t alloc_calls, free_calls, alloc_bytes;
-    } *told; /* by slot */
 
     struct cursor heap[MR_RINGS_MAX];
     uint32_t heap_count;
@@ -76,181 +62,6 @@ static struct drain {
     double sample_budget;
     uint64_t calm_since_ns;
 } drain;
-
-/* Sections */
-
-static void tell_header(void)
-{
-    struct mr_session *session = &mr_session;
-    struct mr_encoder *encoder = &drain.encoder;
-    static char text[MR_PATH_BYTES];
-    mr_encode_begin(encoder, MR_SECTION_HEADER);
-    mr_encode_header_text(encoder, MR_KEY_RECORDER_VERSION, MEMREC_VERSION);
-    mr_encode_header_integer(encoder, MR_KEY_PID, (uint64_t)session->pid);
-    mr_encode_header_integer(encoder, MR_KEY_PARENT_PID, (uint64_t)mr_parent_pid());
-    if (mr_read_link("/proc/self/exe", text, sizeof text) > 0)
-        mr_encode_header_text(encoder, MR_KEY_EXECUTABLE, text);
-    long length = mr_read_file("/proc/self/cmdline", text, sizeof text);
-    if (length > 0)
-        mr_encode_header_bytes(encoder, MR_KEY_COMMAND_LINE, text, (size_t)length);
-    static const struct {
-        const char *path;
-        enum mr_header_key key;
-    } files[] = {{"/proc/sys/kernel/hostname", MR_KEY_HOST},
-                 {"/proc/sys/kernel/random/boot_id", MR_KEY_BOOT_ID},
-                 {"/proc/sys/kernel/osrelease", MR_KEY_OPERATING_SYSTEM}};
-    for (int i = 0; i < 3; i++) {
-        static const char linux_name[] = "Linux ";
-        bool system = files[i].key == MR_KEY_OPERATING_SYSTEM;
-        size_t start = system ? sizeof linux_name - 1 : 0;
-        memcpy(text, linux_name, start);
-        if (mr_read_file(files[i].path, text + start, 256) > 0) {
-            text[strcspn(text, "\n")] = '\0';
-            mr_encode_header_text(encoder, files[i].key, text);
-        }
-    }
-    mr_encode_header_integer(encoder, MR_KEY_START_TICKS, session->start_ticks);
-    mr_encode_header_integer(encoder, MR_KEY_START_MONOTONIC_NS, session->start_monotonic_ns);
-    mr_encode_header_integer(encoder, MR_KEY_START_REALTIME_NS, session->start_realtime_ns);
-    mr_encode_header_integer(encoder, MR_KEY_PAGE_BYTES, 4096);
-    if (!session->full)
-        mr_encode_header_integer(encoder, MR_KEY_INTERVAL_BYTES, session->options.interval_bytes);
-    mr_encode_header_integer(encoder, MR_KEY_MODE, session->full ? MR_MODE_FULL : MR_MODE_SAMPLED);
-    if (session->ring_path[0])
-        mr_encode_header_text(encoder, MR_KEY_RING_PATH, session->ring_path);
-    if (session->has_parent)
-        mr_encode_header_bytes(encoder, MR_KEY_PARENT_TRACE_ID, session->parent_trace_id, 16);
-#if defined(__x86_64__)
-    mr_encode_header_text(encoder, MR_KEY_ARCHITECTURE, "x86_64");
-    mr_encode_header_text(encoder, MR_KEY_UNWINDER, "cfi");
-#else
-    mr_encode_header_text(encoder, MR_KEY_ARCHITECTURE, "aarch64");
-    mr_encode_header_text(encoder, MR_KEY_UNWINDER, "fp");
-#endif
-    mr_encode_header_text(encoder, MR_KEY_ALLOCATOR, session->allocator);
-    mr_encode_header_integer(encoder, MR_KEY_STACK_DEPTH_MAX, MR_STACK_DEPTH_MAX);
-    mr_encode_header_text(encoder, MR_KEY_CAPABILITIES,
-                          session->libc_malloc ? "samples frees counters process smaps map mallinfo2"
-                                               : "samples frees counters process smaps map");
-    mr_encode_header_integer(encoder, MR_KEY_START_REASON, session->start_reason);
-    mr_encode_end(encoder);
-    mr_gauges_announce(encoder);
-}
-
-static void tell_modules(bool again)
-{
-    mr_store_relaxed(&mr_session.modules_changed, 0);
-    if (mr_modules_read(&drain.modules, &drain.encoder, mr_ticks(), again)) {
-        mr_unwinder_flush();
-        mr_stacks_forget(&drain.stacks);
-        mr_fetch_add_relaxed(&mr_session.stack_epoch, 1); /* producers announce their stacks anew */
-    }
-}
-
-static void tell_stacks(void)
-{
-    struct mr_stacks *stacks = &drain.stacks;
-    uint32_t first = stacks->announced;
-    bool covered = true;
-    for (uint32_t i = first; i < stacks->count && covered; i++)
-        covered = mr_modules_cover(&drain.modules, stacks->pcs[i] - 1);
-    if (!covered) /* code that appeared without dlopen being called, or was generated */
-        tell_modules(false);
-    while (first < stacks->count) {
-        uint32_t count = stacks->count - first;
-        count = count < STACKS_PER_BLOCK ? count : STACKS_PER_BLOCK;
-        if (mr_encode_room(&drain.encoder) < (size_t)count * 16)
-            break;
-        mr_encode_stacks(&drain.encoder, first, count, stacks->parents + first,
-                         stacks->pcs + first);
-        first += count;
-    }
-    stacks->announced = first;
-}
-
-static void tell_thread(const struct mr_thread_slot *slot, const char *name)
-{
-    mr_encode_begin(&drain.encoder, MR_SECTION_THREAD);
-    mr_encode_uvarint(&drain.encoder, slot->id);
-    mr_encode_uvarint(&drain.encoder, slot->tid);
-    mr_encode_uvarint(&drain.encoder, slot->start_ticks);
-    mr_encode_text(&drain.encoder, name, strnlen(name, 16));
-    mr_encode_end(&drain.encoder);
-}
-
-/* A thread is often named just after it was started: ask once more. */
-static void tell_name_again(const struct mr_thread_slot *slot)
-{
-    char path[64] = "/proc/self/task/", digits[12], name[32];
-    size_t length = strlen(path), n = sizeof digits;
-    for (uint32_t tid = slot->tid; tid; tid /= 10)
-        digits[--n] = (char)('0' + tid % 10);
-    memcpy(path + length, digits + n, sizeof digits - n);
-    memcpy(path + length + sizeof digits - n, "/comm", sizeof "/comm");
-    if (mr_read_file(path, name, sizeof name) <= 0)
-        return;
-    name[strcspn(name, "\n")] = '\0';
-    if (strncmp(name, slot->name, sizeof slot->name) != 0)
-        tell_thread(slot, name);
-}
-
-static void tell_counters(struct mr_thread_slot *slot, uint64_t flags)
-{
-    struct told_thread *told = &drain.told[slot - mr_session.threads];
-    uint64_t allocs = mr_load_relaxed(&slot->alloc_calls);
-    uint64_t frees = mr_load_relaxed(&slot->free_calls), bytes;
-    if (!mr_thread_bytes(slot, &bytes))
-        return;
-    if (!flags && told->alloc_calls == allocs && told->free_calls == frees &&
-        told->alloc_bytes == bytes)
-        return;
-    told->alloc_calls = allocs;
-    told->free_calls = frees;
-    told->alloc_bytes = bytes;
-    mr_encode_begin(&drain.encoder, MR_SECTION_THREAD_COUNTERS);
-    mr_encode_uvarint(&drain.encoder, mr_ticks());
-    mr_encode_uvarint(&drain.encoder, slot->id);
-    mr_encode_uvarint(&drain.encoder, flags);
-    mr_encode_uvarint(&drain.encoder, allocs);
-    mr_encode_uvarint(&drain.encoder, bytes);
-    mr_encode_uvarint(&drain.encoder, frees);
-    mr_encode_end(&drain.encoder);
-}
-
-/* New threads by name, and the counters that moved. */
-static void tell_threads(uint64_t now_ns, bool again, bool final)
-{
-    struct mr_session *session = &mr_session;
-    uint32_t used = mr_load_relaxed(&session->thread_slots);
-    for (uint32_t i = 0; i < used && i < MR_THREAD_SLOTS; i++) {
-        struct mr_thread_slot *slot = &session->threads[i];
-        struct told_thread *told = &drain.told[i];
-        if (mr_load_acquire(&slot->state) != MR_THREAD_LIVE || slot->id == 0 ||
-            mr_encode_room(&drain.encoder) < 4096)
-            continue;
-        if (told->id != slot->id || again) {
-            tell_thread(slot, slot->name);
-            if (told->id != slot->id)
-                *told = (struct told_thread){.id = slot->id};
-        }
-        if (!told->named_twice &&
-            (final || now_ns - session->start_monotonic_ns > SECOND_NAME_NS)) {
-            told->named_twice = true;
-            tell_name_again(slot);
-        }
-        tell_counters(slot, 0);
-    }
-}
-
-static void thread_ended(void *context, struct mr_thread_slot *slot)
-{
-    (void)context;
-    if (mr_encode_room(&drain.encoder) < 4096)
-        return;
-    if (drain.told[slot - mr_session.threads].id != slot->id)
-        tell_thread(slot, slot->name);
-    tell_counters(slot, MR_THREAD_ENDED);
-}
 
 /* Blocks */
 
@@ -296,24 +107,20 @@ static void write_block(uint32_t flags)
     mr_encode_reset(encoder);
 }
 
-/* Closes the payload so far: dictionaries before the events that need them, which is how
- * mr_encode_finish orders them. */
+/* Closes the payload so far. Dictionaries stand before the events that need them: mr_encode_finish
+ * puts the events last. */
 static void close_block(uint64_t now_ns, uint32_t flags)
 {
-    bool again = drain.writer.bytes_written >= drain.again_at;
-    if (again) {
-        drain.again_at = drain.writer.bytes_written + AGAIN_BYTES;
-        if (drain.header_told) {
-            tell_header();
-            drain.stacks.announced = MR_STACK_FIRST_ID;
-        }
-    }
-    if (again || mr_load_relaxed(&mr_session.modules_changed))
-        tell_modules(again);
-    tell_stacks();
-    tell_threads(now_ns, again, flags & MR_BLOCK_LAST);
+    mr_announce(&drain.announcer, &drain.encoder, now_ns, drain.writer.bytes_written,
+                flags & MR_BLOCK_LAST);
     write_block(flags);
     drain.last_block_ns = now_ns;
+}
+
+static void thread_ended(void *context, struct mr_thread_slot *slot)
+{
+    (void)context;
+    mr_announce_ended(&drain.announcer, &drain.encoder, slot);
 }
 
 /* Events */
@@ -362,10 +169,10 @@ static void encode_one(uint32_t ring, uint64_t at, uint64_t meta)
             uint64_t frames[MR_STACK_DEPTH_MAX];
             for (unsigned i = 0; i < frame_count && i < MR_STACK_DEPTH_MAX; i++)
                 frames[i] = *ring_word(ring, at + MR_ALLOC_WORDS + i);
-            event.stack = mr_stacks_intern(&drain.stacks, hash, frames, frame_count,
+            event.stack = mr_stacks_intern(&drain.announcer.stacks, hash, frames, frame_count,
                                            mr_meta_flags(meta) & MR_META_TRUNCATED);
         } else {
-            event.stack = mr_stacks_find(&drain.stacks, hash);
+            event.stack = mr_stacks_find(&drain.announcer.stacks, hash);
         }
     } else {
         event.key = *ring_word(ring, at + 2);
@@ -373,10 +180,13 @@ static void encode_one(uint32_t ring, uint64_t at, uint64_t meta)
     mr_encode_event(&drain.encoder, &event);
 }
 
-/* Whether another event, and what it may need announced, still fits the payload. */
+/* Whether another event, and what it may need announced, still fits the payload. The room shrinks
+ * by less than the margin between two questions. */
 static bool block_is_full(void)
 {
-    size_t stacks = (size_t)(drain.stacks.count - drain.stacks.announced) * 16;
+    if (drain.encoder.event_count % 256 != 0)
+        return false;
+    size_t stacks = (size_t)(drain.announcer.stacks.count - drain.announcer.stacks.announced) * 16;
     return drain.encoder.event_count == MR_BLOCK_EVENTS_MAX ||
            mr_encode_room(&drain.encoder) < stacks + (1u << 20);
 }
@@ -413,7 +223,7 @@ static void take_events(uint64_t now_ns, bool everything)
         } else {
             first->ticks = *ring_word(first->ring, first->at + 1);
         }
-        if (drain.heap_count)
+        if (drain.heap_count > 1)
             sift_down(0);
         if (block_is_full())
             close_block(now_ns, 0);
@@ -542,9 +352,6 @@ static void run(void)
 {
     uint64_t longest_ns = (uint64_t)mr_session.options.drain_ms * 1000000;
     uint64_t pause_ns = 1000000;
-    tell_header();
-    drain.header_told = true;
-    drain.again_at = AGAIN_BYTES;
     mr_store_relaxed(&mr_session.modules_changed, 1);
     drain.rate_ns = drain.last_reap_ns = drain.calm_since_ns = mr_monotonic_ns();
     drain.sample_budget = SAMPLE_BURST;
@@ -590,9 +397,7 @@ static bool open_stages(int trace_file)
 {
     drain.trace_file = trace_file;
     drain.encoder_memory = mr_pages_map(MR_ENCODER_BYTES);
-    drain.told = mr_pages_map(MR_THREAD_SLOTS * sizeof *drain.told);
-    if (!drain.encoder_memory || !drain.told || !mr_stacks_open(&drain.stacks) ||
-        !mr_modules_open(&drain.modules) ||
+    if (!drain.encoder_memory || !mr_announce_open(&drain.announcer) ||
         !mr_write_open(&drain.writer, trace_file, mr_session.trace_id, mr_session.options.level))
         return false;
     mr_encode_init(&drain.encoder, drain.encoder_memory, !mr_session.full);
@@ -677,11 +482,7 @@ void mr_drain_forget(void)
 {
     mr_pages_unmap(drain.memory, STACK_BYTES + TLS_BYTES);
     mr_pages_unmap(drain.encoder_memory, MR_ENCODER_BYTES);
-    mr_pages_unmap(drain.told, MR_THREAD_SLOTS * sizeof *drain.told);
     mr_pages_unmap(drain.writer.memory, drain.writer.memory_bytes);
-    if (drain.stacks.parents)
-        mr_stacks_close(&drain.stacks);
-    if (drain.modules.known)
-        mr_modules_close(&drain.modules);
+    mr_announce_close(&drain.announcer);
     memset(&drain, 0, sizeof drain);
 }

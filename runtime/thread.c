@@ -61,38 +61,33 @@ struct mr_thread_slot *mr_thread_register(void)
     return slot;
 }
 
-struct mr_ring *mr_thread_ring(struct mr_thread_slot *self, uint64_t **data)
+struct mr_ring *mr_thread_take_ring(struct mr_thread_slot *self)
 {
     struct mr_session *session = &mr_session;
-    uint32_t index = self->ring;
-    if (__builtin_expect(index == UINT32_MAX, 0)) {
-        for (index = 0; index < session->shared->ring_count; index++) {
-            struct mr_ring *ring = &session->rings[index];
-            uint32_t nobody = 0;
-            /* The descriptors lie side by side: the first of a page takes the page's memory. */
-            if (session->ring_path[0] && index % (4096 / MR_RING_BYTES) == 0 &&
-                !mr_pages_populate(ring, sizeof *ring))
-                return NULL;
-            if (mr_load_relaxed(&ring->owner) == 0 &&
-                atomic_compare_exchange_strong(&ring->owner, &nobody, self->id))
-                break;
-        }
-        if (index == session->shared->ring_count)
+    bool shared = session->ring_path[0] != '\0';
+    uint64_t bytes = session->shared->ring_bytes;
+    for (uint32_t index = 0; index < session->shared->ring_count; index++) {
+        struct mr_ring *ring = &session->rings[index];
+        uint32_t nobody = 0;
+        /* The descriptors lie side by side: the first of a page takes the page's memory. */
+        if (shared && index % (4096 / MR_RING_BYTES) == 0 && !mr_pages_populate(ring, sizeof *ring))
             return NULL;
-        if (session->ring_path[0] &&
-            !mr_pages_populate(session->ring_data + index * session->shared->ring_bytes,
-                               session->shared->ring_bytes)) {
-            mr_store_release(&session->rings[index].owner, 0);
+        if (mr_load_relaxed(&ring->owner) != 0 ||
+            !atomic_compare_exchange_strong(&ring->owner, &nobody, self->id))
+            continue;
+        if (shared && !mr_pages_populate(session->ring_data + index * bytes, bytes)) {
+            mr_store_release(&ring->owner, 0);
             return NULL;
         }
-        session->rings[index].owner_tid = self->tid;
+        ring->owner_tid = self->tid;
         self->ring = index;
         uint32_t used = mr_load_relaxed(&session->rings_used);
-        while (used <= index && !atomic_compare_exchange_weak(&session->rings_used, &used, index + 1)) {
+        while (used <= index &&
+               !atomic_compare_exchange_weak(&session->rings_used, &used, index + 1)) {
         }
+        return ring;
     }
-    *data = (uint64_t *)(session->ring_data + index * session->shared->ring_bytes);
-    return &session->rings[index];
+    return NULL;
 }
 
 void mr_thread_draw(struct mr_thread_slot *self, uint64_t total_bytes)

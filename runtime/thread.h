@@ -24,8 +24,19 @@ extern struct mr_thread_slot mr_forked MR_HIDDEN;
  * is off. Enters the kernel a few times, once per thread. */
 struct mr_thread_slot *mr_thread_register(void);
 
-/* The ring of a thread, taken at its first event; NULL when all are taken or memory is short. */
-struct mr_ring *mr_thread_ring(struct mr_thread_slot *self, uint64_t **data);
+/* A ring of its own for a thread, at its first event; NULL when all are taken or memory is short.
+ * Enters the kernel. */
+struct mr_ring *mr_thread_take_ring(struct mr_thread_slot *self);
+
+/* The ring of a thread, and its words; NULL when it can have none. */
+static inline struct mr_ring *mr_thread_ring(struct mr_thread_slot *self, uint64_t **data)
+{
+    struct mr_session *session = &mr_session;
+    if (__builtin_expect(self->ring == UINT32_MAX, 0) && !mr_thread_take_ring(self))
+        return NULL;
+    *data = (uint64_t *)(session->ring_data + self->ring * session->shared->ring_bytes);
+    return &session->rings[self->ring];
+}
 
 /* A new distance to the next sample, under the interval now in force. `total` bytes were allocated
  * before it. */
