@@ -38,6 +38,8 @@ enum {
     THREAD_NUMBER_MAX = 1 << 24, /* a damaged trace may name any thread */
 };
 
+#define TIME_MAX_NS ((INT64_C(1) << 56) - 1) /* two years: beyond it a clock is damaged */
+
 static const char *const kinds[8] = {"other", "malloc", "calloc", "realloc",
                                      "aligned", "new", "other", "other"};
 
@@ -101,7 +103,7 @@ static status no_memory(void)
 static inline uint64_t time_ns(struct run *run, uint64_t ticks)
 {
     int64_t ns = trace_ns(run->trace, ticks) - run->start_ns;
-    uint64_t time = ns > 0 ? (uint64_t)ns : 0;
+    uint64_t time = ns <= 0 ? 0 : ns < TIME_MAX_NS ? (uint64_t)ns : TIME_MAX_NS;
 
     run->last_ns = time > run->last_ns ? time : run->last_ns;
     return time;
@@ -303,7 +305,8 @@ static status on_alloc(struct import *import, struct block *block, uint64_t key,
     }
     if (answer == LIFETIMES_REUSED) {
         run->losses.reused_addresses++;
-        TRY(end_block(import, &ended, block->birth_ns, 0));
+        TRY(end_block(import, &ended,
+                      block->birth_ns > ended.birth_ns ? block->birth_ns : ended.birth_ns, 0));
     }
     struct rollup_block rolled = rollup_block_of(import, block);
     if (!block->stack) {
