@@ -150,10 +150,6 @@ static bool stack_is_known(struct mr_ring *ring, uint64_t hash, uint64_t **place
     return **place == hash;
 }
 
-/* The last walk of each ring's owner, for when every allocation is walked: then most stacks are much
- * like the one before. (A few samples a second would only miss the cache here.) */
-static struct mr_walk_memory walks[MR_RINGS_MAX];
-
 /* Publishes the event of a kept allocation. */
 static void push_alloc(const struct call *call, void *block, size_t size, unsigned op,
                        struct mr_registers caller)
@@ -168,7 +164,7 @@ static void push_alloc(const struct call *call, void *block, size_t size, unsign
     }
     uint64_t words[MR_EVENT_WORDS_MAX];
     static_assert(sizeof(uintptr_t) == sizeof(uint64_t), "frames are words");
-    struct mr_walk_memory *memory = session->full ? &walks[ring - session->rings] : NULL;
+    struct mr_walk_memory *memory = session->walks ? &session->walks[ring - session->rings] : NULL;
     struct mr_unwound stack =
         mr_unwind_again(memory, caller, mr_stack_bounds_here(),
                         (uintptr_t *)(words + MR_ALLOC_WORDS), MR_STACK_DEPTH_MAX);

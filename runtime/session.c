@@ -182,6 +182,8 @@ static bool map_rings(struct mr_session *session)
         }
         if (memory) {
             session->stack_cache = mr_pages_map(count * sizeof *session->stack_cache);
+            session->walks =
+                session->full ? mr_pages_map(count * sizeof *session->walks) : NULL;
             lay_out(session, memory, count, ring_bytes, offset, bytes);
             return session->stack_cache != NULL;
         }
@@ -195,6 +197,8 @@ static void unmap_rings(struct mr_session *session)
         return;
     mr_pages_unmap(session->stack_cache,
                    session->shared->ring_count * sizeof *session->stack_cache);
+    mr_pages_unmap(session->walks, session->shared->ring_count * sizeof *session->walks);
+    session->walks = NULL;
     mr_pages_unmap(session->shared, session->shared->file_bytes);
     session->shared = NULL;
 }
