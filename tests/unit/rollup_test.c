@@ -2,6 +2,7 @@
 /* rollup_test.c -- the sums against a second pass that keeps everything: what was live at the peak, by
  * stack; buckets that widen; weights; and that nothing is left when all is freed. */
 #include "check.h"
+#include "leak_test.h"
 #include "rollup.h"
 
 #include <math.h>
@@ -157,6 +158,50 @@ static void test_weight(void)
     rollup_close(rollup);
 }
 
+/* Thinned as the recorder thins, a known heap is estimated without bias, and its interval holds the truth. */
+static void test_interval(void)
+{
+    enum { BLOCKS = 3000, TRIALS = 600 };
+    static const uint64_t sizes[] = {24, 100, 700, 5000, 40000, 300000};
+    struct rollup *rollup = NULL;
+    double total = 0;
+    double estimates = 0;
+    unsigned covered = 0;
+
+    CHECK(rollup_open(&rollup).code == STATUS_OK);
+    for (int i = 0; i < BLOCKS; i++) {
+        total += (double)sizes[(uint64_t)(i * i) % 37 % 6];
+    }
+    for (int trial = 0; trial < TRIALS; trial++) {
+        rollup_start(rollup, 1000, 0);
+        for (int i = 0; i < BLOCKS; i++) {
+            struct rollup_block block = {.size_bytes = sizes[(uint64_t)(i * i) % 37 % 6], .stack_id = 1};
+
+            block.weight = rollup_weight(rollup, block.size_bytes, 6, 65536); /* 2 MiB */
+            if ((double)(draw() >> 11) / 9007199254740992.0 < 1 / block.weight) {
+                CHECK(rollup_alloc(rollup, &block).code == STATUS_OK);
+            }
+        }
+        const struct site *site = rollup_site(rollup, 1);
+        if (!site) {
+            continue; /* no sample at all: not covered */
+        }
+        const struct sums *sums = &site->allocated;
+        double low;
+        double high;
+        double spread = sqrt(sums->bytes_var / sums->bytes_sq);
+        leak_garwood(sums->bytes * sums->bytes / sums->bytes_sq, &low, &high);
+        covered += sums->bytes * (1 - (1 - low) * spread) <= total &&
+                   total <= sums->bytes * (1 + (high - 1) * spread);
+        estimates += sums->bytes;
+    }
+    printf("estimate / truth %.4f, interval holds the truth in %.1f %%\n", estimates / TRIALS / total,
+           100.0 * covered / TRIALS);
+    CHECK(fabs(estimates / TRIALS / total - 1) < 0.01);
+    CHECK(covered >= 0.93 * TRIALS);
+    rollup_close(rollup);
+}
+
 static void test_lifetime_buckets(void)
 {
     for (unsigned i = 0; i + 1 < ROLLUP_LIFETIMES; i++) {
@@ -171,5 +216,6 @@ int main(void)
     test_widening();
     test_weight();
     test_lifetime_buckets();
+    test_interval();
     return check_summary();
 }
