@@ -272,6 +272,8 @@ static void short_title(char *out, size_t out_bytes, const char *name)
     snprintf(out, out_bytes, "%.*s", (int)length, name);
 }
 
+static const char *dot_of(const struct table *table) { return table->options.ascii ? ", " : " · "; }
+
 /* "onset 0.1 s . samples 400": the columns that are not on the main line. */
 static char *details_text(const struct table *table, const struct cell *cells,
                           const struct units_mixed *mixed)
@@ -297,7 +299,7 @@ static char *details_text(const struct table *table, const struct cell *cells,
         short_title(title, sizeof title, name);
         fprintf(out, "%s%s %s%s%s", between, title, value ? value : "",
                 interval && *interval ? " " : "", interval ? interval : "");
-        between = table->options.ascii ? ", " : " · ";
+        between = dot_of(table);
         free(value);
         free(interval);
     }
@@ -650,7 +652,9 @@ static size_t bar_steps(const struct table *table, double value)
 {
     double share = value > 0 && table->bar_most > 0 ? value / table->bar_most : 0;
 
-    return (size_t)((share < 1 ? share : 1) * (double)table->bar_width * 8 + 0.5);
+    size_t steps = (size_t)((share < 1 ? share : 1) * (double)table->bar_width * 8 + 0.5);
+
+    return table->options.ascii ? (steps + 4) / 8 * 8 : steps;
 }
 
 static void put_bar(const struct table *table, double value)
@@ -712,6 +716,82 @@ static void put_detail_line(const struct table *table, const char *text, bool wr
     render_style(&table->options, STYLE_NONE);
 }
 
+/* "7.6-9.2 GiB/h" of a value "8.4 GiB/h" and its interval "(7.6-9.2)". */
+static void put_lone_interval(FILE *out, const char *value, const char *interval)
+{
+    const char *unit = strrchr(value, ' ');
+    bool has_unit = unit && (unit[1] < '0' || unit[1] > '9');
+
+    fprintf(out, "%.*s%s", (int)strlen(interval) - 2, interval + 1, has_unit ? unit : "");
+}
+
+/* What the main line had no room for, then the other columns. */
+static char *join_details(const struct table *table, const struct row *row)
+{
+    const char *dot = dot_of(table), *between = "";
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+
+    for (size_t i = 0; out && i < table->shown_count; i++) {
+        const struct shown *shown = &table->shown[i];
+        const char *value = row->values[i], *interval = row->intervals[i];
+        char title[64];
+
+        if (shown->empty || !*value || (!shown->hidden && (shown->with_interval || !*interval))) {
+            continue;
+        }
+        short_title(title, sizeof title, table->columns[shown->column].name);
+        fprintf(out, "%s%s ", between, title);
+        if (shown->hidden) {
+            fprintf(out, "%s%s%s", value, *interval ? " " : "", interval);
+        } else {
+            put_lone_interval(out, value, interval);
+        }
+        between = dot;
+    }
+    if (out) {
+        const char *others = row->details ? row->details : "";
+
+        fprintf(out, "%s%s", *others ? between : "", others);
+        fclose(out);
+    }
+    return text;
+}
+
+/* Wraps between the details, never in one. */
+static void put_details(const struct table *table, const struct row *row)
+{
+    const char *dot = dot_of(table);
+    char *text = join_details(table, row);
+    size_t used = 0;
+
+    render_style(&table->options, STYLE_DIM);
+    for (char *at = text, *next; at && *at; at = next) {
+        char *end = strstr(at, dot);
+        size_t length = end ? (size_t)(end - at) : strlen(at), width = units_width(at, length);
+
+        if (used > 0 && DETAIL_INDENT + used + strlen(dot) + width > table->options.width) {
+            putc('\n', table->options.out);
+            used = 0;
+        }
+        if (used > 0) {
+            fputs(dot, table->options.out);
+            used += units_width(dot, strlen(dot));
+        } else {
+            put_blanks(table, DETAIL_INDENT);
+        }
+        fwrite(at, 1, length, table->options.out);
+        used += width;
+        next = at + length + (end ? strlen(dot) : 0);
+    }
+    render_style(&table->options, STYLE_NONE);
+    if (used > 0) {
+        putc('\n', table->options.out);
+    }
+    free(text);
+}
+
 static void put_row(const struct table *table, const struct row *row, bool first)
 {
     size_t owed = 0; /* blanks that stand only before more text */
@@ -739,7 +819,9 @@ static void put_row(const struct table *table, const struct row *row, bool first
     }
     putc('\n', table->options.out);
     put_note_rest(table, row);
-    put_detail_line(table, row->details, true, STYLE_DIM);
+    if (table->has_details) {
+        put_details(table, row);
+    }
     put_detail_line(table, row->prose, true, STYLE_NONE);
     put_detail_line(table, row->stack, false, STYLE_BLUE);
 }
@@ -878,7 +960,7 @@ static void put_hidden(const struct table *table)
     for (size_t i = 0; i < table->shown_count; i++) {
         const struct shown *shown = &table->shown[i];
 
-        if (shown->hidden && !shown->empty && shown->type != TYPE_NOTE) {
+        if (shown->hidden && !shown->empty && !table->has_details && shown->type != TYPE_NOTE) {
             fprintf(table->options.out, "%s%s", before, table->columns[shown->column].name);
             before = ", ";
         }
