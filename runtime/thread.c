@@ -25,15 +25,19 @@ static struct mr_thread_slot *take_slot(void)
                 return &session->threads[i];
         }
     }
-    fresh = mr_fetch_add_relaxed(&session->thread_slots, 1);
-    if (fresh >= MR_THREAD_SLOTS) {
-        mr_store_relaxed(&session->thread_slots, MR_THREAD_SLOTS);
-        return NULL;
+    for (;;) {
+        fresh = mr_fetch_add_relaxed(&session->thread_slots, 1);
+        if (fresh >= MR_THREAD_SLOTS) {
+            mr_store_relaxed(&session->thread_slots, MR_THREAD_SLOTS);
+            return NULL;
+        }
+        struct mr_thread_slot *slot = &session->threads[fresh];
+        if (session->ring_path[0] && !mr_pages_populate(slot, sizeof *slot))
+            return NULL;
+        uint32_t unused = MR_THREAD_UNUSED; /* else the search above, of another thread, took it */
+        if (atomic_compare_exchange_strong(&slot->state, &unused, MR_THREAD_LIVE))
+            return slot;
     }
-    struct mr_thread_slot *slot = &session->threads[fresh];
-    if (session->ring_path[0] && !mr_pages_populate(slot, sizeof *slot))
-        return NULL;
-    return slot;
 }
 
 struct mr_thread_slot *mr_thread_register(void)
@@ -44,18 +48,22 @@ struct mr_thread_slot *mr_thread_register(void)
         mr_fetch_add_relaxed(&session->untracked, 1);
         return NULL;
     }
-    slot->id = mr_fetch_add_relaxed(&session->thread_count, 1) + 1;
+    uint32_t id = mr_fetch_add_relaxed(&session->thread_count, 1) + 1;
     slot->tid = (uint32_t)mr_tid();
     slot->start_ticks = mr_ticks();
     slot->ring = UINT32_MAX;
     slot->flags = 0;
     slot->busy = 0;
     mr_thread_name(slot->name);
-    mr_random_seed(slot->random, slot->start_ticks ^ (uint64_t)slot->tid << 32 ^ slot->id ^
+    mr_random_seed(slot->random, slot->start_ticks ^ (uint64_t)slot->tid << 32 ^ id ^
                                      (uint64_t)session->trace_id[0] << 56);
     mr_store_relaxed(&slot->alloc_calls, 0);
     mr_store_relaxed(&slot->free_calls, 0);
     mr_thread_draw(slot, 0);
+    /* A slot that was given back is live already, under the id 0: with the id the drain thread takes
+     * it as the thread of that tid, and gives it back again when there is no such thread. */
+    atomic_thread_fence(memory_order_release);
+    slot->id = id;
     mr_store_release(&slot->state, MR_THREAD_LIVE); /* the drain thread may read it from here on */
     mr_self = slot;
     return slot;
