@@ -22,6 +22,7 @@
 
 #define SHORTEST_PAUSE_NS UINT64_C(500000)
 #define BLOCK_NS          UINT64_C(1000000000) /* events wait no longer */
+#define REAP_NS           UINT64_C(10000000) /* between two searches for ended threads when slots run out */
 #define HEARTBEAT_NS      UINT64_C(10000000000)
 #define SAMPLES_PER_S_MAX 2000
 #define SAMPLE_BURST      1000
@@ -313,14 +314,16 @@ static void look(uint64_t now_ns, bool flush)
     bool due = now_ns - drain.last_block_ns >= BLOCK_NS &&
                (waiting || !mr_encode_is_empty(&drain.encoder) ||
                 now_ns - drain.last_block_ns >= HEARTBEAT_NS);
+    uint64_t since_reap_ns = now_ns - drain.last_reap_ns;
+    if (since_reap_ns >= BLOCK_NS || (since_reap_ns >= REAP_NS && resources_are_short())) {
+        drain.last_reap_ns = now_ns;
+        if (mr_threads_reap(thread_ended, NULL) > 0 && resources_are_short())
+            due = true; /* their rings are wanted */
+    }
     if (!flush && !due && waiting < mr_session.ring_mask / 4)
         return;
     take_owed_frees();
     take_events(now_ns, false);
-    if (now_ns - drain.last_reap_ns >= BLOCK_NS || resources_are_short()) {
-        drain.last_reap_ns = now_ns;
-        mr_threads_reap(thread_ended, NULL);
-    }
     bool ends = flush && drain.end_reason != MR_DRAIN_GO_ON;
     if (ends)
         tell_end(now_ns);

@@ -130,9 +130,10 @@ bool mr_thread_bytes(struct mr_thread_slot *slot, uint64_t *out)
     return false;
 }
 
-void mr_threads_reap(void (*ended)(void *context, struct mr_thread_slot *slot), void *context)
+uint32_t mr_threads_reap(void (*ended)(void *context, struct mr_thread_slot *slot), void *context)
 {
     struct mr_session *session = &mr_session;
+    uint32_t waiting = 0;
     uint32_t used = mr_load_relaxed(&session->thread_slots);
     for (uint32_t i = 0; i < used && i < MR_THREAD_SLOTS; i++) {
         struct mr_thread_slot *slot = &session->threads[i];
@@ -141,12 +142,15 @@ void mr_threads_reap(void (*ended)(void *context, struct mr_thread_slot *slot), 
             continue;
         if (slot->ring != UINT32_MAX) {
             struct mr_ring *ring = &session->rings[slot->ring];
-            if (mr_load_acquire(&ring->head) != mr_load_relaxed(&ring->tail))
-                continue; /* its last events are read first; next time */
+            if (mr_load_acquire(&ring->head) != mr_load_relaxed(&ring->tail)) {
+                waiting++; /* its last events are read first; next time */
+                continue;
+            }
             mr_store_release(&ring->owner, 0);
         }
         ended(context, slot);
         slot->id = 0;
         mr_store_release(&slot->state, MR_THREAD_UNUSED);
     }
+    return waiting;
 }

@@ -46,7 +46,8 @@ void mr_thread_draw(struct mr_thread_slot *self, uint64_t total_bytes);
 bool mr_thread_bytes(struct mr_thread_slot *slot, uint64_t *out);
 
 /* Gives the slots and rings of ended threads back, after their events were read. Drain thread
- * only. Calls `ended` with each slot before it is reused. */
-void mr_threads_reap(void (*ended)(void *context, struct mr_thread_slot *slot), void *context);
+ * only. Calls `ended` with each slot before it is reused. Returns how many ended threads keep their
+ * ring, because it holds events that are not in the file yet. */
+uint32_t mr_threads_reap(void (*ended)(void *context, struct mr_thread_slot *slot), void *context);
 
 #endif
