@@ -61,6 +61,8 @@ judge() {
 
 cp "$BUILD_DIR/lib/real_plugin.so" copy.so
 judge threads "$bin/real_threads" 8 700 3
+judge "600 threads ten times" "$bin/real_threads" 600 20 10
+judge "2 threads 1500 times" "$bin/real_threads" 2 10 1500
 judge plugins "$bin/real_plugins" "$BUILD_DIR/lib/real_plugin.so" "$PWD/copy.so"
 judge edges "$bin/real_edges"
 judge signals "$bin/real_signals"
