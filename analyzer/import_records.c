@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* import_records.c -- the records of a run, one function each: pairs allocations with frees, feeds the
+ * sums, writes samples. Damage is counted, never fatal. See import_state.h. */
+#include "import_state.h"
+
+#include "diag.h"
+#include "schema/trace_format.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    INTERVAL_CODES = 32,
+    AHEAD_SLOTS = 16, /* events */
+    AHEAD_PLACES = 8,
+    THREAD_NUMBER_MAX = 1 << 24, /* a damaged trace may name any thread */
+};
+
+#define TIME_MAX_NS ((INT64_C(1) << 56) - 1) /* two years: beyond it a clock is damaged */
+
+static const char *const kinds[8] = {"other", "malloc", "calloc", "realloc",
+                                     "aligned", "new", "other", "other"};
+
+static status no_memory(void)
+{
+    diag_error("could not import: out of memory");
+    return FAIL;
+}
+
+static inline uint64_t time_ns(struct run *run, uint64_t ticks)
+{
+    int64_t ns = trace_ns(run->trace, ticks) - run->start_ns;
+    uint64_t time = ns <= 0 ? 0 : ns < TIME_MAX_NS ? (uint64_t)ns : TIME_MAX_NS;
+
+    run->last_ns = time > run->last_ns ? time : run->last_ns;
+    return time;
+}
+
+static status on_header(void *context, const struct header_record *record)
+{
+    struct run *run = &((struct import *)context)->run;
+
+    if (!run->has_header) { /* else: repeated */
+        run->has_header = true;
+        if (record->interval_bytes != UNKNOWN && record->interval_bytes > 0) {
+            run->interval = record->interval_bytes;
+        }
+        if (record->start_ticks != UNKNOWN) {
+            run->start_ns = trace_ns(run->trace, record->start_ticks);
+        }
+    }
+    return OK;
+}
+
+static status on_module(void *context, const struct module_record *record)
+{
+    struct import *import = context;
+
+    return stack_table_module(import->stacks, record,
+                              (int64_t)time_ns(&import->run, record->ticks));
+}
+
+static status on_module_gone(void *context, const struct module_gone_record *record)
+{
+    struct import *import = context;
+
+    stack_table_module_gone(import->stacks, record->id,
+                            (int64_t)time_ns(&import->run, record->ticks));
+    return OK;
+}
+
+static status add_thread(struct import *import, uint32_t number, uint64_t first_ns,
+                         struct thread_state *state)
+{
+    struct run *run = &import->run;
+
+    if (run->thread_count == run->thread_room) {
+        uint32_t room = run->thread_room + run->thread_room / 2 + 16;
+        struct thread_row *rows = realloc(run->thread_rows, room * sizeof *rows);
+
+        if (!rows) {
+            return no_memory();
+        }
+        run->thread_rows = rows;
+        run->thread_room = room;
+    }
+    run->thread_rows[run->thread_count] = (struct thread_row){
+        .number = number, .id = ++import->thread_id, .first_ns = (int64_t)first_ns, .ended_ns = -1};
+    state->dense = ++run->thread_count;
+    return OK;
+}
+
+/* The thread of this number: *index into thread_rows. */
+static inline status find_thread(struct import *import, uint64_t number, uint64_t now_ns,
+                                 uint32_t *index)
+{
+    struct run *run = &import->run;
+    uint32_t known = number < THREAD_NUMBER_MAX ? (uint32_t)number : THREAD_NUMBER_MAX;
+    struct thread_state *state = sparse_find(&run->threads, known);
+
+    if (!state && !(state = sparse_make(&run->threads, known))) {
+        return no_memory();
+    }
+    if (!state->dense) {
+        TRY(add_thread(import, known, now_ns, state));
+    }
+    *index = state->dense - 1;
+    return OK;
+}
+
+static status on_thread(void *context, const struct thread_record *record)
+{
+    struct import *import = context;
+    uint64_t now_ns = time_ns(&import->run, record->ticks);
+    uint32_t index;
+
+    TRY(find_thread(import, record->id, now_ns, &index));
+    struct thread_row *row = &import->run.thread_rows[index];
+    row->tid = record->tid;
+    row->has_tid = true;
+    row->first_ns = (int64_t)now_ns < row->first_ns ? (int64_t)now_ns : row->first_ns;
+    if (record->name.length) {
+        db_clean_text(row->name, sizeof row->name, record->name);
+        row->has_name = true;
+    }
+    return OK;
+}
+
+static status on_thread_counters(void *context, const struct thread_counters_record *record)
+{
+    struct import *import = context;
+    uint64_t now_ns = time_ns(&import->run, record->ticks);
+    uint32_t index;
+
+    TRY(find_thread(import, record->thread, now_ns, &index));
+    struct thread_row *row = &import->run.thread_rows[index];
+    row->has_counters = true;
+    row->inexact |= record->flags & MR_THREAD_INEXACT;
+    if (record->flags & MR_THREAD_ENDED && row->ended_ns < 0) {
+        row->ended_ns = (int64_t)now_ns;
+    }
+    row->alloc_calls = record->alloc_calls;
+    row->alloc_bytes = record->alloc_bytes;
+    row->free_calls = record->free_calls;
+    return OK;
+}
+
+static status on_stacks(void *context, const struct stack_record *record)
+{
+    return stack_table_nodes(((struct import *)context)->stacks, record);
+}
+
+/* Writes the row of a sample. `death_ns` and `death_thread` are UNKNOWN and 0 for a survivor. */
+static inline status write_sample(struct import *import, const struct block *block, double weight,
+                                  uint64_t death_ns, int64_t death_thread)
+{
+    const char *kind = kinds[block->kind & 7];
+    int64_t interval =
+        block->interval ? (int64_t)(import->run.interval << (block->interval - 1)) : 0;
+    int64_t thread = import->run.thread_rows[block->thread].id;
+    int64_t id = ++import->sample_id;
+
+    if (import->options->slow_samples) {
+        struct statement *insert = import->insert_sample;
+
+        db_bind_int(insert, 1, id);
+        db_bind_int(insert, 2, import->run.id);
+        db_bind_known(insert, 3, block->stack ? block->stack : UNKNOWN);
+        db_bind_int(insert, 4, thread);
+        db_bind_int(insert, 5, (int64_t)block->birth_ns);
+        db_bind_known(insert, 6, death_ns);
+        db_bind_known(insert, 7, death_thread ? (uint64_t)death_thread : UNKNOWN);
+        db_bind_int(insert, 8, (int64_t)block->address);
+        db_bind_int(insert, 9, (int64_t)block->size_bytes);
+        db_bind_int(insert, 10, (int64_t)(block->size_bytes + block->extra_bytes));
+        db_bind_known(insert, 11, interval ? (uint64_t)interval : UNKNOWN);
+        db_bind_real(insert, 12, weight);
+        db_bind_string(insert, 13, kind);
+        db_bind_known(insert, 14, block->previous_id ? (uint64_t)block->previous_id : UNKNOWN);
+        return db_insert(insert);
+    }
+    struct table_writer *writer = &import->sample;
+    table_writer_null(writer);
+    table_writer_int(writer, import->run.id);
+    table_writer_known(writer, block->stack ? block->stack : UNKNOWN);
+    table_writer_int(writer, thread);
+    table_writer_int(writer, (int64_t)block->birth_ns);
+    table_writer_known(writer, death_ns);
+    table_writer_known(writer, death_thread ? (uint64_t)death_thread : UNKNOWN);
+    table_writer_int(writer, (int64_t)block->address);
+    table_writer_int(writer, (int64_t)block->size_bytes);
+    table_writer_int(writer, (int64_t)(block->size_bytes + block->extra_bytes));
+    table_writer_known(writer, interval ? (uint64_t)interval : UNKNOWN);
+    table_writer_real(writer, weight);
+    table_writer_text(writer, kind, strlen(kind));
+    table_writer_known(writer, block->previous_id ? (uint64_t)block->previous_id : UNKNOWN);
+    return table_writer_end_row(writer, id);
+}
+
+static inline struct rollup_block rollup_block_of(struct import *import, const struct block *block)
+{
+    return (struct rollup_block){
+        .birth_ns = block->birth_ns,
+        .size_bytes = block->size_bytes,
+        .extra_bytes = block->extra_bytes,
+        .stack_id = block->stack,
+        .thread = block->thread,
+        .weight = rollup_weight(import->rollup, block->size_bytes, block->interval,
+                                import->run.interval),
+    };
+}
+
+/* A block ends: its row and its sums. */
+static status end_block(struct import *import, const struct block *block, uint64_t death_ns,
+                        int64_t death_thread)
+{
+    struct rollup_block rolled = rollup_block_of(import, block);
+
+    TRY(rollup_free(import->rollup, &rolled, death_ns));
+    return write_sample(import, block, rolled.weight, death_ns, death_thread);
+}
+
+static status on_alloc(struct import *import, struct block *block, uint64_t key, uint32_t node)
+{
+    struct run *run = &import->run;
+    struct block ended;
+
+    TRY(stack_table_use(import->stacks, node, &block->stack));
+    enum lifetimes_answer answer = lifetimes_open(import->lifetimes, key, block, &ended);
+    if (answer == LIFETIMES_NO_MEMORY) {
+        return no_memory();
+    }
+    if (answer == LIFETIMES_REUSED) {
+        run->losses.reused_addresses++;
+        TRY(end_block(import, &ended,
+                      block->birth_ns > ended.birth_ns ? block->birth_ns : ended.birth_ns, 0));
+    }
+    struct rollup_block rolled = rollup_block_of(import, block);
+    if (!block->stack) {
+        run->losses.unknown_stacks++;
+        run->losses.unknown_stack_bytes += rolled.weight * (double)block->size_bytes;
+    }
+    return rollup_alloc(import->rollup, &rolled);
+}
+
+static status on_free(struct import *import, uint64_t key, uint64_t now_ns, uint32_t thread,
+                      bool by_realloc)
+{
+    struct run *run = &import->run;
+    struct block ended;
+
+    switch (lifetimes_close(import->lifetimes, key, now_ns, &ended)) {
+    case LIFETIMES_DONE:
+        TRY(end_block(import, &ended, now_ns, run->thread_rows[thread].id));
+        run->thread_rows[thread].realloc_sample = by_realloc ? import->sample_id : 0;
+        break;
+    case LIFETIMES_LATE:
+        run->losses.late_frees++;
+        break;
+    default:
+        run->losses.unmatched_frees++;
+    }
+    return OK;
+}
+
+/* A second reader that runs ahead of the events, to have their blocks on the way to the cache. */
+struct ahead {
+    size_t event, alloc;
+};
+
+static inline uint64_t key_ahead(struct ahead *ahead, const struct event_batch *batch)
+{
+    size_t event = ahead->event++;
+
+    return batch->ops[event] & MR_OP_ALLOC ? batch->alloc_keys[ahead->alloc++]
+                                           : batch->free_keys[event - ahead->alloc];
+}
+
+static status on_events(void *context, const struct event_batch *batch)
+{
+    struct import *import = context;
+    struct run *run = &import->run;
+    size_t alloc = 0;
+    size_t free_row = 0;
+
+    run->events += batch->count;
+    run->saw_events = true;
+    run->has_ids = batch->has_ids;
+    struct ahead slots = {0};
+    struct ahead places = {0};
+    for (size_t i = 0; i < AHEAD_SLOTS && i < batch->count; i++) {
+        lifetimes_prefetch_slot(import->lifetimes, key_ahead(&slots, batch));
+    }
+    for (size_t i = 0; i < AHEAD_PLACES && i < batch->count; i++) {
+        (void)key_ahead(&places, batch);
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        uint8_t op = batch->ops[i];
+        uint64_t now_ns = time_ns(run, batch->ticks[i]);
+        uint32_t thread;
+
+        if (i + AHEAD_SLOTS < batch->count) {
+            lifetimes_prefetch_slot(import->lifetimes, key_ahead(&slots, batch));
+        }
+        if (i + AHEAD_PLACES < batch->count) {
+            lifetimes_prefetch_place(import->lifetimes, key_ahead(&places, batch));
+        }
+        TRY(find_thread(import, batch->threads[i], now_ns, &thread));
+        int64_t previous = run->thread_rows[thread].realloc_sample;
+        run->thread_rows[thread].realloc_sample = 0;
+        if (!(op & MR_OP_ALLOC)) {
+            TRY(on_free(import, batch->free_keys[free_row++], now_ns, thread,
+                        op == MR_OP_FREE_BY_REALLOC));
+            continue;
+        }
+        unsigned interval = batch->intervals[alloc];
+        struct block block = {
+            .birth_ns = now_ns,
+            .address = batch->addresses[alloc],
+            .size_bytes = batch->sizes[alloc] >> 48 ? (UINT64_C(1) << 48) - 1 : batch->sizes[alloc],
+            .extra_bytes = batch->extras[alloc] < 65535 ? batch->extras[alloc] : 65535,
+            .thread = thread,
+            .kind = (op & 0x7f) < 8 ? op & 7 : 0,
+            .interval = (uint8_t)(interval < INTERVAL_CODES ? interval : INTERVAL_CODES - 1),
+            .previous_id = op == MR_OP_REALLOC ? previous : 0,
+        };
+        TRY(on_alloc(import, &block, batch->alloc_keys[alloc], batch->stacks[alloc]));
+        alloc++;
+    }
+    return OK;
+}
+
+static status on_metric(void *context, const struct metric_record *record)
+{
+    return import_ticks_metric(((struct import *)context)->ticks, record);
+}
+
+static status on_gauges(void *context, const struct gauge_batch *batch)
+{
+    struct import *import = context;
+
+    for (size_t i = 0; i < batch->count; i++) {
+        TRY(import_ticks_value(import->ticks, batch->metrics[i],
+                               time_ns(&import->run, batch->ticks[i]), batch->values[i]));
+    }
+    return OK;
+}
+
+static status on_end(void *context, const struct end_record *record)
+{
+    struct run *run = &((struct import *)context)->run;
+
+    (void)time_ns(run, record->ticks);
+    run->has_end = true;
+    run->end_reason = record->reason;
+    return OK;
+}
+
+static status on_gap(void *context, const struct gap_record *record)
+{
+    struct import *import = context;
+    struct run *run = &import->run;
+    struct statement *insert = import->insert_gap;
+
+    run->gaps++;
+    if (record->last_ticks != UNKNOWN) {
+        run->gaps_inside++;
+        run->gap_unknown |= record->lost_events == UNKNOWN;
+    }
+    run->gap_events += record->lost_events == UNKNOWN ? 0 : record->lost_events;
+    db_bind_int(insert, 1, run->id);
+    db_bind_int(insert, 2, (int64_t)time_ns(run, record->first_ticks));
+    db_bind_known(insert, 3, record->last_ticks == UNKNOWN ? UNKNOWN
+                                                           : time_ns(run, record->last_ticks));
+    db_bind_known(insert, 4, record->lost_events);
+    db_bind_int(insert, 5, (int64_t)record->first_byte);
+    db_bind_int(insert, 6, (int64_t)record->last_byte);
+    db_bind_string(insert, 7, record->reason);
+    return db_insert(insert);
+}
+
+static status on_survivor(void *context, const struct block *block)
+{
+    struct import *import = context;
+    struct rollup_block rolled = rollup_block_of(import, block);
+
+    import->totals.survivors++;
+    TRY(rollup_survivor(import->rollup, &rolled));
+    return write_sample(import, block, rolled.weight, UNKNOWN, 0);
+}
+
+status import_records_survivors(struct import *import)
+{
+    status result = lifetimes_each(import->lifetimes, on_survivor, import);
+
+    lifetimes_clear(import->lifetimes);
+    return result;
+}
+
+struct record_sink import_records_sink(struct import *import)
+{
+    return (struct record_sink){
+        .context = import,
+        .header = on_header,
+        .module = on_module,
+        .module_gone = on_module_gone,
+        .thread = on_thread,
+        .thread_counters = on_thread_counters,
+        .stacks = on_stacks,
+        .events = on_events,
+        .metric = on_metric,
+        .gauges = on_gauges,
+        .end = on_end,
+        .gap = on_gap,
+    };
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* import_state.h -- what import.c (the database), import_run.c (one trace) and import_records.c (its records)
+ * share; for nobody else. */
+#ifndef MEMANALYZE_IMPORT_STATE_H
+#define MEMANALYZE_IMPORT_STATE_H
+
+#include "db.h"
+#include "import.h"
+#include "import_losses.h"
+#include "import_ticks.h"
+#include "lifetimes.h"
+#include "read.h"
+#include "rollup.h"
+#include "sparse_array.h"
+#include "stack_table.h"
+#include "symbols.h"
+#include "table_writer.h"
+
+struct thread_state { /* by the trace's number */
+    uint32_t dense; /* plus 1; 0: not seen */
+};
+
+struct thread_row {
+    uint64_t number, tid;
+    int64_t id, first_ns, ended_ns; /* ended -1: not */
+    char name[64];
+    bool has_tid, has_name, has_counters, inexact;
+    uint64_t alloc_calls, alloc_bytes, free_calls;
+    int64_t realloc_sample; /* its last event was a free by realloc that ended this sample; 0: not */
+};
+
+struct run {
+    int64_t id;
+    struct trace *trace;
+    const char *path;
+    bool has_header, has_end;
+    uint64_t end_reason;
+    int64_t start_ns;  /* of trace_ns */
+    uint64_t last_ns;  /* of the latest record so far */
+    uint64_t interval; /* base, bytes */
+    bool saw_events, has_ids;
+    struct sparse_array threads; /* thread_state by the trace's number */
+    struct thread_row *thread_rows;
+    uint32_t thread_count, thread_room;
+    uint64_t events;
+    uint64_t gaps, gaps_inside, gap_events; /* inside: the trace goes on behind them */
+    bool gap_unknown; /* one inside could not be counted */
+    struct import_losses losses;
+};
+
+struct import {
+    const struct import_options *options;
+    const char *target;
+    char *building; /* path of the file until it is whole */
+    struct db *db;  /* everything but samples */
+    struct table_file *file; /* of the new database; NULL with slow_samples */
+    struct table_writer sample, stack_time, stack_frame;
+    struct statement *insert_sample, *insert_gap;
+    struct import_ticks *ticks;
+    struct stack_table *stacks;
+    struct rollup *rollup;
+    struct lifetimes *lifetimes;
+    struct symbolizer *symbolizer;
+    int64_t run_count, sample_id, thread_id;
+    struct run run;
+    struct import_totals totals;
+};
+
+/* import_run.c: reads one trace and writes all rows of its run. STATUS_INCOMPLETE after saying what is
+ * missing. */
+STATUS_MUST_USE status import_run(struct import *import, const char *path);
+
+/* import_records.c: the functions that take the records of import->run. */
+struct record_sink import_records_sink(struct import *import);
+
+/* After the last record: the blocks still open become rows, and are forgotten. */
+STATUS_MUST_USE status import_records_survivors(struct import *import);
+
+#endif
