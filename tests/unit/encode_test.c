@@ -331,10 +331,11 @@ static void write_truth(const struct truth *truth, int file, const uint8_t trace
             mr_encode_end(&encoder);
         }
         mr_encode_finish(&encoder);
+        clock += 1000;
         struct mr_block_facts facts = {
             .first_ticks = encoder.first_event_ticks,
             .last_ticks = encoder.last_event_ticks,
-            .clock_ticks = clock += 1000,
+            .clock_ticks = clock,
             .clock_ns = 10 * clock,
             .event_count = encoder.event_count,
             .flags = block == BLOCKS - 1 ? MR_BLOCK_LAST : 0,
