@@ -4,31 +4,43 @@
 
 #include "db.h"
 #include "diag.h"
-#include "query.h"
+#include "import.h"
 
+#include <inttypes.h>
 #include <unistd.h>
 
 bool source_exists(const char *path) { return access(path, F_OK) == 0; }
 
+static status ask_pragma(struct db *db, const char *pragma, int64_t *out)
+{
+    struct statement *statement;
+    bool has_row;
+
+    TRY(db_prepare(db, pragma, &statement));
+    TRY(db_step(statement, &has_row));
+    *out = has_row ? db_int(statement, 0) : 0;
+    db_reset(statement);
+    return OK;
+}
+
 /* Whether it is one of ours, and of this version. */
 static status check_schema(struct db *db, const char *path)
 {
-    struct query *query = NULL;
-    struct cell cell;
+    int64_t application, version;
 
-    TRY(query_open(
-        db, "the check of the database",
-        "SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('run', 'stack_stat_interval')", NULL, 0,
-        &query));
-    status step = query_step(query, &cell);
-    query_close(query);
-    if (step.code != STATUS_OK) {
-        return FAIL;
-    }
-    if (cell.integer != 2) {
+    TRY(ask_pragma(db, "PRAGMA application_id", &application));
+    TRY(ask_pragma(db, "PRAGMA user_version", &version));
+    if (application != IMPORT_APPLICATION_ID) {
         diag_error("could not read \"%s\": it is a database, but not one of memanalyze import",
                    path);
         diag_hint("memanalyze import TRACE -o DATABASE makes one.");
+        return FAIL;
+    }
+    if (version != IMPORT_SCHEMA_VERSION) {
+        diag_error("could not read \"%s\": another version of memanalyze made it", path);
+        diag_detail("It has schema %" PRId64 ", this version reads %d.", version,
+                    IMPORT_SCHEMA_VERSION);
+        diag_hint("Import the trace again: memanalyze import TRACE -o DATABASE --force");
         return FAIL;
     }
     return OK;

@@ -18,7 +18,8 @@
 -- Table:    moment component bytes share note
 -- Bar:      bytes
 -- Caveat:   the rows of a moment add up to its resident set; the process is read at intervals, so a
---           shorter peak is missed.
+--           shorter peak is missed. Memory mapped without the allocator counts against what was
+--           never touched, when there is any.
 WITH chosen AS (
     SELECT id, bucket_ns
       FROM run

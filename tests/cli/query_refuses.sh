@@ -33,4 +33,17 @@ memanalyze query; echo "exit $?"
 memanalyze query missing.db 'SELECT 1'; echo "exit $?"
 echo text >text; memanalyze query text 'SELECT 1'; echo "exit $?"
 memanalyze query / 'SELECT 1'; echo "exit $?"
+# Databases of others: another program's (bytes 68 to 71 are the application id), another version's (60 to
+# 63 are the schema's), a broken one.
+set_byte() { # FILE OFFSET OCTAL
+    printf "\\$3" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+cp x.zst.db foreign.db
+set_byte foreign.db 68 001
+cp x.zst.db newer.db
+set_byte newer.db 63 143
+head -c 5000 x.zst.db >broken.db
+for database in foreign newer broken; do
+    memanalyze query $database.db 'SELECT 1 AS one'; echo "exit $?"
+done
 ls
