@@ -50,6 +50,7 @@ int mr_move_file_high(int file); /* the same file under a number the host will n
 bool mr_own_files(const int *keep, size_t count);
 bool mr_is_terminal(int file);
 uint64_t mr_file_size_limit(void);
+uint64_t mr_address_space_limit(void); /* bytes; UINT64_MAX: none */
 
 /* Processes and threads. */
 int mr_pid(void);

@@ -161,12 +161,15 @@ bool mr_is_terminal(int file)
     return mr_syscall(SYS_ioctl, file, TCGETS, (long)&settings, 0, 0, 0) == 0;
 }
 
-uint64_t mr_file_size_limit(void)
+static uint64_t soft_limit(int resource)
 {
     struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
-    mr_syscall(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0);
+    mr_syscall(SYS_prlimit64, 0, resource, 0, (long)&limit, 0, 0);
     return limit.rlim_cur;
 }
+
+uint64_t mr_file_size_limit(void) { return soft_limit(RLIMIT_FSIZE); }
+uint64_t mr_address_space_limit(void) { return soft_limit(RLIMIT_AS); }
 
 int mr_pid(void) { return (int)mr_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0); }
 int mr_parent_pid(void) { return (int)mr_syscall(SYS_getppid, 0, 0, 0, 0, 0, 0); }

@@ -23,6 +23,8 @@
 #define SAMPLED_RINGS       MR_RINGS_MAX
 #define FULL_RINGS          64u
 #define FILE_NAMES_TRIED    100
+#define OTHER_RESERVE_BYTES (96u << 20) /* address space of the other stages, rarely touched */
+#define HOST_SHARE          4           /* of a limited address space the recorder takes one part in so many */
 
 struct mr_session mr_session;
 
@@ -92,8 +94,9 @@ static int open_trace(struct mr_session *session)
 
 static void complain_of_file(const char *path, int error)
 {
-    static const char reason[][32] = {"the file cannot be created", "the folder is missing",
-                                      "permission denied", "the disk is full"};
+    static const char reason[][40] = {"the file cannot be created", "the folder is missing",
+                                      "permission denied", "the disk is full",
+                                      "memory is limited too tightly"};
     char text[MR_PATH_BYTES + 256];
     const char *end = text + sizeof text;
     if (!mr_is_terminal(2))
@@ -105,6 +108,7 @@ static void complain_of_file(const char *path, int error)
                 reason[error == -ENOENT                       ? 1
                        : error == -EACCES || error == -EROFS ? 2
                        : error == -ENOSPC                     ? 3
+                       : error == -ENOMEM                     ? 4
                                                               : 0]);
     at = append(at, end, "\nhint: The program runs unrecorded. Set MEMREC_TRACE to a file that can be created.\n");
     mr_write_all(2, text, (size_t)(at - text));
@@ -172,9 +176,12 @@ static bool map_rings(struct mr_session *session)
 {
     uint32_t count = session->full ? FULL_RINGS : SAMPLED_RINGS;
     uint64_t ring_bytes = session->full ? FULL_RING_BYTES : SAMPLED_RING_BYTES;
-    for (; count >= 4; count /= 4) { /* a limit on address space may ask for less */
+    uint64_t allowance = mr_address_space_limit() / HOST_SHARE;
+    for (; count >= 4; count /= 4) {
         uint64_t offset = (MR_SHARED_RINGS_OFFSET + count * MR_RING_BYTES + 4095) & ~UINT64_C(4095);
         uint64_t bytes = offset + count * ring_bytes;
+        if (bytes + OTHER_RESERVE_BYTES > allowance)
+            continue;
         uint8_t *memory = map_shared_file(session, bytes);
         if (!memory) {
             session->ring_path[0] = '\0'; /* recording goes on, but a kill loses the last second */
@@ -267,6 +274,10 @@ bool mr_session_start(unsigned reason)
             mr_unlink(session->trace_path);
             if (session->ring_path[0])
                 mr_unlink(session->ring_path);
+            mr_live_ask_always(); /* as while nothing is recorded */
+            unmap_rings(session);
+            mr_drain_forget();
+            complain_of_file(session->trace_path, -ENOMEM);
         }
     }
     if (started) {
