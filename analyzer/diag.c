@@ -12,6 +12,8 @@
 
 enum { MESSAGE_BYTES = 4096 };
 
+static bool silent;
+
 static bool is_control(unsigned char byte)
 {
     return byte < 0x20 || byte == 0x7f;
@@ -24,6 +26,9 @@ static void print_line(const char *prefix, const char *format, va_list arguments
     char line[sizeof("memanalyze: ") + 4 * MESSAGE_BYTES + 1];
     size_t length = strlen(prefix);
 
+    if (silent) {
+        return;
+    }
     vsnprintf(message, sizeof message, format, arguments);
     memcpy(line, prefix, length);
     for (const char *at = message; *at; at++) {
@@ -79,4 +84,9 @@ void diag_hint(const char *format, ...)
 void diag_remark(const char *format, ...)
 {
     PRINT_LINE("");
+}
+
+void diag_silence(void)
+{
+    silent = true;
 }

@@ -22,4 +22,7 @@ void diag_hint(const char *format, ...) DIAG_FORMAT(1);
 /* A line that is no complaint: what was done, what to do next. No prefix. */
 void diag_remark(const char *format, ...) DIAG_FORMAT(1);
 
+/* From here on nothing is written: for tests that expect complaints by the thousand. */
+void diag_silence(void);
+
 #endif

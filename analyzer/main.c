@@ -8,24 +8,12 @@
 #include <unistd.h>
 
 static const struct command *const commands[] = {
-#if __has_include("cmd_record.c")
     &command_record,
-#endif
-#if __has_include("cmd_import.c")
     &command_import,
-#endif
-#if __has_include("cmd_report.c")
     &command_report,
-#endif
-#if __has_include("cmd_query.c")
     &command_query,
-#endif
-#if __has_include("cmd_info.c")
     &command_info,
-#endif
-#if __has_include("cmd_recover.c")
     &command_recover,
-#endif
     NULL,
 };
 

@@ -238,6 +238,13 @@ static status examine(struct trace *trace, struct scan *scan, struct mr_block_he
     return OK;
 }
 
+/* Whether a block can come later in the same trace. */
+static bool follows(const struct mr_block_header *previous, const struct mr_block_header *header)
+{
+    return memcmp(header->trace_id, previous->trace_id, sizeof header->trace_id) == 0 &&
+           header->sequence > previous->sequence;
+}
+
 /* The gap before an intact block, or (next == NULL) before the end of the file. */
 static struct gap_record gap_before(const struct scan *scan, const struct mr_block_header *next,
                                     uint64_t offset)
@@ -261,9 +268,12 @@ static struct gap_record gap_before(const struct scan *scan, const struct mr_blo
         gap.lost_events = next->events_before >= known ? next->events_before - known : UNKNOWN;
     } else if (scan->has_previous && (previous->flags & MR_BLOCK_LAST)) {
         gap.lost_events = 0;
-    } else if (scan->has_bodiless && (scan->bodiless.flags & MR_BLOCK_LAST) &&
-               scan->bodiless.events_before >= known) {
-        gap.last_ticks = scan->bodiless.last_ticks; /* nothing followed the block that is damaged */
+    } else if (scan->has_previous && scan->has_bodiless && follows(previous, &scan->bodiless) &&
+               (scan->bodiless.flags & MR_BLOCK_LAST) && scan->bodiless.events_before >= known) {
+        gap.last_ticks = scan->bodiless.last_ticks; /* nothing came after the damaged block */
+        if (gap.first_ticks > gap.last_ticks) {
+            gap.first_ticks = gap.last_ticks;
+        }
         gap.lost_events = scan->bodiless.events_before + scan->bodiless.event_count - known;
     }
     return gap;
@@ -286,9 +296,9 @@ static status scan_next(struct trace *trace, struct scan *scan, struct scan_item
             TRY(find_magic(trace, scan->offset + skip, &scan->offset));
             continue;
         }
-        bool follows = scan->has_previous ? item->header.sequence == scan->previous.sequence + 1
-                                          : item->header.sequence == 0;
-        if ((scan->trouble || !follows) && !scan->gap_told) {
+        bool next = scan->has_previous ? item->header.sequence == scan->previous.sequence + 1
+                                       : item->header.sequence == 0;
+        if ((scan->trouble || !next) && !scan->gap_told) {
             item->kind = SCAN_GAP;
             item->gap_at_end = false;
             item->gap = gap_before(scan, &item->header, scan->offset);

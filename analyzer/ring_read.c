@@ -37,7 +37,8 @@ enum {
 
 struct node {
     uint32_t id, parent;
-    uint64_t pc, hash;
+    uint64_t pc;
+    uint64_t hash; /* stack_key of the frames from here to the root */
 };
 
 struct index { /* open addressing; a slot holds a node's place + 1 */
@@ -93,6 +94,12 @@ struct ring_reader {
     const struct record_sink *sink;
     struct ring_result *result;
 };
+
+/* A stack that was cut off is another one than the whole stack of the same frames. */
+static uint64_t stack_key(uint64_t hash, bool truncated)
+{
+    return truncated ? ~hash : hash;
+}
 
 static status no_memory(void)
 {
@@ -216,11 +223,13 @@ static bool stacks_hash(struct stack_index *stacks)
         const struct node *at = &stacks->nodes[i];
         uint64_t hash = MR_STACK_HASH_SEED;
 
+        uint32_t root = at->parent;
         for (unsigned depth = 0; at && depth < MR_STACK_DEPTH_MAX; depth++) {
             hash = mr_stack_hash_add(hash, at->pc);
-            at = at->parent >= MR_STACK_FIRST_ID ? find_by_id(stacks, at->parent) : NULL;
+            root = at->parent;
+            at = root >= MR_STACK_FIRST_ID ? find_by_id(stacks, root) : NULL;
         }
-        stacks->nodes[i].hash = hash;
+        stacks->nodes[i].hash = stack_key(hash, root == MR_STACK_TRUNCATED_ROOT);
     }
     stacks->hashed = true;
     return index_make(stacks, &stacks->by_hash, true);
@@ -517,7 +526,7 @@ static status flush_batch(struct ring_reader *reader)
 
 /* Makes nodes for a stack that no trace announced; its innermost one is *node. */
 static status add_stack(struct ring_reader *reader, const uint64_t *frames, unsigned count,
-                        bool truncated, uint64_t hash, uint32_t *node)
+                        bool truncated, uint64_t key, uint32_t *node)
 {
     struct batch *batch = reader->batch;
     struct stack_index *stacks = &reader->stacks;
@@ -534,10 +543,8 @@ static status add_stack(struct ring_reader *reader, const uint64_t *frames, unsi
     for (unsigned i = count; i-- > 0;) {
         struct node added = {.id = stacks->next_id, .parent = parent, .pc = frames[i]};
 
-        added.hash = mr_stack_hash(frames + i, count - i);
-        if (i == 0) {
-            added.hash = hash; /* as the producer named it */
-        }
+        added.hash = i == 0 ? key /* as the producer named it */
+                            : stack_key(mr_stack_hash(frames + i, count - i), truncated);
         if (!stacks_add(stacks, added)) {
             return no_memory();
         }
@@ -554,14 +561,15 @@ static status take_alloc(struct ring_reader *reader, const uint64_t *words)
     struct batch *batch = reader->batch;
     unsigned frame_count = mr_meta_frame_count(words[0]);
     bool truncated = mr_meta_flags(words[0]) & MR_META_TRUNCATED;
-    const struct node *known = find_by_hash(&reader->stacks, words[5]);
+    uint64_t key = stack_key(words[5], truncated);
+    const struct node *known = find_by_hash(&reader->stacks, key);
     uint32_t node = truncated ? MR_STACK_TRUNCATED_ROOT : MR_STACK_ROOT;
     size_t row = batch->alloc_count;
 
     if (known) {
         node = known->id;
     } else if (frame_count) {
-        TRY(add_stack(reader, words + MR_ALLOC_WORDS, frame_count, truncated, words[5], &node));
+        TRY(add_stack(reader, words + MR_ALLOC_WORDS, frame_count, truncated, key, &node));
     } else if (words[5] != MR_STACK_HASH_SEED) {
         reader->result->lost_stacks++;
     }
