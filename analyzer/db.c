@@ -36,8 +36,7 @@ static status complain(struct db *db, const char *sql)
 status db_open(const char *path, enum db_mode mode, struct db **out)
 {
     struct db *db = calloc(1, sizeof *db + strlen(path) + 1);
-    int flags = mode == DB_READ ? SQLITE_OPEN_READONLY
-                                : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    int flags = mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 
     *out = NULL;
     if (!db) {
@@ -84,10 +83,7 @@ void db_close(struct db *db)
     free(db);
 }
 
-sqlite3 *db_connection(struct db *db)
-{
-    return db->handle;
-}
+sqlite3 *db_connection(struct db *db) { return db->handle; }
 
 status db_run(struct db *db, const char *sql)
 {
@@ -153,10 +149,7 @@ void db_bind_real(struct statement *statement, int at, double value)
     sqlite3_bind_double(statement->handle, at, value);
 }
 
-void db_bind_null(struct statement *statement, int at)
-{
-    sqlite3_bind_null(statement->handle, at);
-}
+void db_bind_null(struct statement *statement, int at) { sqlite3_bind_null(statement->handle, at); }
 
 /* Length of the well-formed UTF-8 sequence at `at`, 0 when there is none. */
 static size_t utf8_length(const unsigned char *at, size_t left)
@@ -245,7 +238,8 @@ status db_step(struct statement *statement, bool *has_row)
     if (result == SQLITE_ROW) {
         return OK;
     }
-    status told = result == SQLITE_DONE ? OK : complain(statement->db, sqlite3_sql(statement->handle));
+    status told =
+        result == SQLITE_DONE ? OK : complain(statement->db, sqlite3_sql(statement->handle));
     sqlite3_reset(statement->handle);
     return told;
 }

@@ -12,7 +12,7 @@ struct db;
 struct statement;
 
 enum db_mode {
-    DB_READ,  /* an existing file; guarded against a hostile schema */
+    DB_READ, /* an existing file; guarded against a hostile schema */
     DB_BUILD, /* created when missing; fast and unsafe: a crash leaves rubbish, so build under another name */
 };
 
@@ -25,7 +25,8 @@ struct sqlite3 *db_connection(struct db *db);
 
 /* Runs statements separated by semicolons; rows are ignored. */
 STATUS_MUST_USE status db_run(struct db *db, const char *sql);
-STATUS_MUST_USE status db_run_formatted(struct db *db, const char *format, ...); /* as sqlite3_mprintf */
+STATUS_MUST_USE status db_run_formatted(struct db *db, const char *format,
+                                        ...); /* as sqlite3_mprintf */
 
 /* The statement belongs to the database and lives until db_close. */
 STATUS_MUST_USE status db_prepare(struct db *db, const char *sql, struct statement **out);
@@ -34,11 +35,12 @@ STATUS_MUST_USE status db_prepare(struct db *db, const char *sql, struct stateme
 void db_bind_int(struct statement *statement, int at, int64_t value);
 void db_bind_known(struct statement *statement, int at, uint64_t value); /* UNKNOWN is NULL */
 void db_bind_real(struct statement *statement, int at, double value);
-void db_bind_text(struct statement *statement, int at, struct text value); /* no bytes is NULL */
+void db_bind_text(struct statement *statement, int at, struct text value);   /* no bytes is NULL */
 void db_bind_string(struct statement *statement, int at, const char *value); /* NULL is NULL */
 void db_bind_null(struct statement *statement, int at);
 
-/* Takes one step. *has_row tells whether a row can be read; without one the statement is ready again. */
+/* Takes one step. *has_row tells whether a row can be read; without one the statement is ready
+ * again. */
 STATUS_MUST_USE status db_step(struct statement *statement, bool *has_row);
 
 /* Steps a statement that returns no rows, and makes it ready again with all parameters NULL. */
@@ -48,7 +50,8 @@ void db_reset(struct statement *statement); /* ready again, parameters NULL */
 
 int64_t db_int(struct statement *statement, int column); /* columns count from 0 */
 double db_real(struct statement *statement, int column);
-const char *db_string(struct statement *statement, int column); /* until the next step; NULL is NULL */
+const char *db_string(struct statement *statement,
+                      int column); /* until the next step; NULL is NULL */
 
 /* Copies text into `out` (of out_bytes) as db_bind_text would store it; returns `out`. */
 const char *db_clean_text(char *out, size_t out_bytes, struct text value);

@@ -119,12 +119,15 @@ static status begin(struct import *import)
     TRY(db_open("", DB_BUILD, &import->db));
     TRY(db_run(import->db, embedded_schema("schema")));
     TRY(db_run(import->db, "BEGIN"));
-    TRY(db_prepare(import->db, "INSERT INTO gap (run_id, first_ns, last_ns, lost_events, first_byte,"
-                               " last_byte, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    TRY(db_prepare(import->db,
+                   "INSERT INTO gap (run_id, first_ns, last_ns, lost_events, first_byte,"
+                   " last_byte, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
                    &import->insert_gap));
     if (import->options->slow_samples) {
-        TRY(db_prepare(import->db, "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-                                   " ?, ?)", &import->insert_sample));
+        TRY(db_prepare(import->db,
+                       "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+                       " ?, ?)",
+                       &import->insert_sample));
     } else {
         TRY(open_writers(import));
     }
@@ -136,7 +139,8 @@ static status begin(struct import *import)
     return import->lifetimes ? OK : no_memory();
 }
 
-/* Copies every table of the temporary database; the bulk tables, which are in the file, are empty there. */
+/* Copies every table of the temporary database; the bulk tables, which are in the file, are
+ * empty there. */
 static status copy_tables(struct import *import)
 {
     struct statement *select;
@@ -146,9 +150,12 @@ static status copy_tables(struct import *import)
     TRY(db_run(import->db, "COMMIT"));
     TRY(db_run_formatted(import->db,
                          "ATTACH %Q AS target; PRAGMA target.journal_mode = OFF;"
-                         "PRAGMA target.synchronous = OFF; BEGIN", import->building));
-    TRY(db_prepare(import->db, "SELECT name FROM main.sqlite_schema WHERE type = 'table'"
-                               " ORDER BY name", &select));
+                         "PRAGMA target.synchronous = OFF; BEGIN",
+                         import->building));
+    TRY(db_prepare(import->db,
+                   "SELECT name FROM main.sqlite_schema WHERE type = 'table'"
+                   " ORDER BY name",
+                   &select));
     TRY(db_step(select, &has_row));
     while (has_row && result.code == STATUS_OK) {
         const char *name = db_string(select, 0);

@@ -26,8 +26,8 @@ struct import_totals {
     uint64_t events, samples, survivors, trace_bytes;
 };
 
-/* Returns OK; or, with the database made all the same, STATUS_INCOMPLETE after saying what is missing; or a
- * failure. `totals` may be NULL. */
+/* Returns OK; or, with the database made all the same, STATUS_INCOMPLETE after saying what is
+ * missing; or a failure. `totals` may be NULL. */
 STATUS_MUST_USE status import_traces(const char *const *traces, size_t count, const char *target,
                                      const struct import_options *options,
                                      struct import_totals *totals);

@@ -13,7 +13,7 @@ struct import_losses {
     double unknown_stack_bytes;
     uint64_t unmatched_frees, reused_addresses, late_frees;
     uint64_t gaps, gap_events;
-    bool gap_unknown;  /* a gap whose events could not be counted */
+    bool gap_unknown; /* a gap whose events could not be counted */
     bool missing_end, assumed_interval;
     uint64_t inexact_threads;
 };

@@ -18,8 +18,8 @@ enum {
 
 #define TIME_MAX_NS ((INT64_C(1) << 56) - 1) /* two years: beyond it a clock is damaged */
 
-static const char *const kinds[8] = {"other", "malloc", "calloc", "realloc",
-                                     "aligned", "new", "other", "other"};
+static const char *const kinds[8] = {"other",   "malloc", "calloc", "realloc",
+                                     "aligned", "new",    "other",  "other"};
 
 static status no_memory(void)
 {
@@ -205,8 +205,8 @@ static inline struct rollup_block rollup_block_of(struct import *import, const s
         .extra_bytes = block->extra_bytes,
         .stack_id = block->stack,
         .thread = block->thread,
-        .weight = rollup_weight(import->rollup, block->size_bytes, block->interval,
-                                import->run.interval),
+        .weight =
+            rollup_weight(import->rollup, block->size_bytes, block->interval, import->run.interval),
     };
 }
 
@@ -370,8 +370,8 @@ static status on_gap(void *context, const struct gap_record *record)
     run->gap_events += record->lost_events == UNKNOWN ? 0 : record->lost_events;
     db_bind_int(insert, 1, run->id);
     db_bind_int(insert, 2, (int64_t)time_ns(run, record->first_ticks));
-    db_bind_known(insert, 3, record->last_ticks == UNKNOWN ? UNKNOWN
-                                                           : time_ns(run, record->last_ticks));
+    db_bind_known(insert, 3,
+                  record->last_ticks == UNKNOWN ? UNKNOWN : time_ns(run, record->last_ticks));
     db_bind_known(insert, 4, record->lost_events);
     db_bind_int(insert, 5, (int64_t)record->first_byte);
     db_bind_int(insert, 6, (int64_t)record->last_byte);

@@ -64,7 +64,7 @@ static status write_run(struct import *import, uint64_t temporary_ns)
     const struct header_record *header = trace_header(run->trace);
     const struct trace_facts *facts = trace_get_facts(run->trace);
     bool full = header && header->mode != UNKNOWN ? header->mode == MR_MODE_FULL
-                                                           : run->saw_events && !run->has_ids;
+                                                  : run->saw_events && !run->has_ids;
     char id[33];
     char parent[33];
     uint64_t calls[3] = {0, 0, 0};
@@ -87,7 +87,8 @@ static status write_run(struct import *import, uint64_t temporary_ns)
                    " end_reason, block_count, event_count, recovered_events, bucket_ns,"
                    " temporary_ns, alloc_calls, alloc_bytes, free_calls, peak_ns)"
                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-                   " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &insert));
+                   " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   &insert));
     stack_id_hex(id, facts->trace_id, 16);
     db_bind_int(insert, 1, run->id);
     db_bind_string(insert, 2, id);
@@ -137,10 +138,11 @@ static status write_threads(struct import *import)
     const struct run *run = &import->run;
     struct statement *insert;
 
-    TRY(db_prepare(import->db,
-                   "INSERT INTO thread (id, run_id, number, tid, name, first_ns, ended_ns, exact,"
-                   " alloc_calls, alloc_bytes, free_calls) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                   &insert));
+    TRY(db_prepare(
+        import->db,
+        "INSERT INTO thread (id, run_id, number, tid, name, first_ns, ended_ns, exact,"
+        " alloc_calls, alloc_bytes, free_calls) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        &insert));
     for (uint32_t i = 0; i < run->thread_count; i++) {
         const struct thread_row *row = &run->thread_rows[i];
 
@@ -195,7 +197,8 @@ static status read_recorder_losses(struct import *import)
     TRY(db_prepare(import->db,
                    "SELECT MAX(dropped_samples), MAX(dropped_bytes), MAX(dropped_frees),"
                    " MAX(truncated_stacks), MAX(write_errors), COUNT(dropped_samples)"
-                   " FROM recorder_tick WHERE run_id = ?", &select));
+                   " FROM recorder_tick WHERE run_id = ?",
+                   &select));
     db_bind_int(select, 1, import->run.id);
     TRY(db_step(select, &has_row));
     if (has_row) {
@@ -278,7 +281,8 @@ static void say_incomplete(const struct import *import)
                     run->gap_unknown ? "at least " : "", (unsigned long long)run->gap_events);
     }
     if (!run->has_end && !trace_rings_found(run->trace)) {
-        diag_detail("It has no end: the process was killed, is still running, or the file was cut.");
+        diag_detail(
+            "It has no end: the process was killed, is still running, or the file was cut.");
     }
     if (trace_recovered_events(run->trace)) {
         diag_detail("%llu events were recovered from the process's shared memory.",
@@ -337,8 +341,8 @@ static status read_run(struct import *import)
         progress_start(what);
     }
     const struct record_sink sink = import_records_sink(import);
-    status result = trace_read(run->trace, &sink, import->options->quiet ? NULL : progress_update,
-                               NULL);
+    status result =
+        trace_read(run->trace, &sink, import->options->quiet ? NULL : progress_update, NULL);
     if (!import->options->quiet) {
         progress_end();
     }

@@ -17,7 +17,7 @@
 #include "table_writer.h"
 
 struct thread_state { /* by the trace's number */
-    uint32_t dense; /* plus 1; 0: not seen */
+    uint32_t dense;   /* plus 1; 0: not seen */
 };
 
 struct thread_row {
@@ -26,7 +26,8 @@ struct thread_row {
     char name[64];
     bool has_tid, has_name, has_counters, inexact;
     uint64_t alloc_calls, alloc_bytes, free_calls;
-    int64_t realloc_sample; /* its last event was a free by realloc that ended this sample; 0: not */
+    int64_t
+        realloc_sample; /* its last event was a free by realloc that ended this sample; 0: not */
 };
 
 struct run {
@@ -44,15 +45,15 @@ struct run {
     uint32_t thread_count, thread_room;
     uint64_t events;
     uint64_t gaps, gaps_inside, gap_events; /* inside: the trace goes on behind them */
-    bool gap_unknown; /* one inside could not be counted */
+    bool gap_unknown;                       /* one inside could not be counted */
     struct import_losses losses;
 };
 
 struct import {
     const struct import_options *options;
     const char *target;
-    char *building; /* path of the file until it is whole */
-    struct db *db;  /* everything but samples */
+    char *building;          /* path of the file until it is whole */
+    struct db *db;           /* everything but samples */
     struct table_file *file; /* of the new database; NULL with slow_samples */
     struct table_writer sample, stack_time, stack_frame;
     struct statement *insert_sample, *insert_gap;
@@ -66,8 +67,8 @@ struct import {
     struct import_totals totals;
 };
 
-/* import_run.c: reads one trace and writes all rows of its run. STATUS_INCOMPLETE after saying what is
- * missing. */
+/* import_run.c: reads one trace and writes all rows of its run. STATUS_INCOMPLETE after saying
+ * what is missing. */
 STATUS_MUST_USE status import_run(struct import *import, const char *path);
 
 /* import_records.c: the functions that take the records of import->run. */

@@ -45,7 +45,8 @@ static status no_memory(void)
     return FAIL;
 }
 
-/* Reads the columns of <name>_tick and prepares their insert. A second row at one time fills the first's gaps. */
+/* Reads the columns of <name>_tick and prepares their insert. A second row at one time fills the
+ * first's gaps. */
 static status open_family(struct db *db, struct family *family, const char *name)
 {
     char sql[8192];
@@ -53,8 +54,8 @@ static status open_family(struct db *db, struct family *family, const char *name
     bool has_row;
 
     family->name = name;
-    snprintf(sql, sizeof sql, "SELECT name FROM pragma_table_info('%s_tick') WHERE cid >= 2 ORDER BY cid",
-             name);
+    snprintf(sql, sizeof sql,
+             "SELECT name FROM pragma_table_info('%s_tick') WHERE cid >= 2 ORDER BY cid", name);
     TRY(db_prepare(db, sql, &select));
     TRY(db_step(select, &has_row));
     while (has_row && family->column_count < COLUMNS_MAX) {
@@ -87,8 +88,10 @@ status import_ticks_open(struct db *db, struct import_ticks **out)
     TRY(open_family(db, &ticks->families[0], "process"));
     TRY(open_family(db, &ticks->families[1], "allocator"));
     TRY(open_family(db, &ticks->families[2], "recorder"));
-    return db_prepare(db, "INSERT OR REPLACE INTO gauge (run_id, name, unit, time_ns, value)"
-                          " VALUES (?, ?, ?, ?, ?)", &ticks->insert_gauge);
+    return db_prepare(db,
+                      "INSERT OR REPLACE INTO gauge (run_id, name, unit, time_ns, value)"
+                      " VALUES (?, ?, ?, ?, ?)",
+                      &ticks->insert_gauge);
 }
 
 void import_ticks_close(struct import_ticks *ticks)

@@ -15,8 +15,9 @@ enum {
     WITNESSES_MIN = 5,    /* fewer say nothing */
     LEVELS = 4,
 };
-static const uint32_t level_frames[LEVELS] = {8, 4, 2, 1}; /* innermost frames that merged stacks share */
-static const double false_leaks = 0.01;                    /* expected share of the accepted leaks */
+static const uint32_t level_frames[LEVELS] = {8, 4, 2,
+                                              1}; /* innermost frames that merged stacks share */
+static const double false_leaks = 0.01;           /* expected share of the accepted leaks */
 
 struct member { /* a stack waiting to be judged, with the key of the group it is in */
     uint64_t key;
@@ -39,8 +40,8 @@ struct judge {
     const struct rollup *rollup;
     const struct stack_table *stacks;
     uint64_t end_ns;
-    uint32_t witnesses;      /* stacks that say how the program treats its memory */
-    double freed_shares;     /* sum over them of the share of their samples that was freed */
+    uint32_t witnesses;  /* stacks that say how the program treats its memory */
+    double freed_shares; /* sum over them of the share of their samples that was freed */
     struct member *members;
     size_t member_count;
     struct judged *judged;
@@ -115,8 +116,8 @@ static double freed_share(const struct site *site)
     return (double)site->freed / (double)site->allocated.samples;
 }
 
-/* Whether a stack tells about the program's manners. One that never frees and allocates to the end is accused
- * itself: two leaks must not excuse each other. */
+/* Whether a stack tells about the program's manners. One that never frees and allocates to the
+ * end is accused itself: two leaks must not excuse each other. */
 static bool is_witness(const struct judge *judge, const struct site *site)
 {
     return site->freed > 0 || site->allocated.samples < LEAK_SAMPLES_MIN ||
@@ -177,15 +178,16 @@ static void judge_level(struct judge *judge, uint32_t frames, bool rest)
     size_t kept = 0;
 
     for (size_t i = 0; i < judge->member_count; i++) {
-        judge->members[i].key = frames ? group_key(judge->stacks, judge->members[i].stack_id, frames)
-                                       : judge->members[i].stack_id;
+        judge->members[i].key = frames
+                                    ? group_key(judge->stacks, judge->members[i].stack_id, frames)
+                                    : judge->members[i].stack_id;
     }
     qsort(judge->members, judge->member_count, sizeof *judge->members, compare_members);
     for (size_t first = 0, next; first < judge->member_count; first = next) {
         uint64_t samples = 0;
 
-        for (next = first; next < judge->member_count &&
-                           judge->members[next].key == judge->members[first].key;
+        for (next = first;
+             next < judge->member_count && judge->members[next].key == judge->members[first].key;
              next++) {
             samples += rollup_site(judge->rollup, judge->members[next].stack_id)->allocated.samples;
         }
@@ -255,8 +257,8 @@ static status write_row(const struct judge *judge, struct statement *insert, int
     db_bind_string(insert, 3, leak_verdict_names[finding->verdict]);
     db_bind_int(insert, 4, judged->stack_id);
     db_bind_int(insert, 5, judged->stacks);
-    db_bind_string(insert, 6, judged->stack_id ? stack_table_function(judge->stacks, judged->stack_id)
-                                               : "?");
+    db_bind_string(insert, 6,
+                   judged->stack_id ? stack_table_function(judge->stacks, judged->stack_id) : "?");
     db_bind_int(insert, 7, (int64_t)judged->samples);
     db_bind_int(insert, 8, (int64_t)judged->live_samples);
     interval(judged->live.bytes, judged->live.bytes_sq, judged->live.bytes_var, &low, &high);
@@ -274,9 +276,9 @@ static status write_row(const struct judge *judge, struct statement *insert, int
     bind_if(insert, 19, leaks, finding->share_low);
     bind_if(insert, 20, leaks, finding->share_high);
     db_bind_known(insert, 21, leaks ? finding->onset_ns : UNKNOWN);
-    db_bind_known(insert, 22, judged->oldest_birth_ns == UNKNOWN
-                                  ? UNKNOWN
-                                  : judge->end_ns - judged->oldest_birth_ns);
+    db_bind_known(insert, 22,
+                  judged->oldest_birth_ns == UNKNOWN ? UNKNOWN
+                                                     : judge->end_ns - judged->oldest_birth_ns);
     db_bind_known(insert, 23, finding->lifetime_p99_ns);
     bind_if(insert, 24, finding->p_value >= 0, finding->p_value);
     db_bind_string(insert, 25, finding->reason);
@@ -298,14 +300,16 @@ static status correct_and_write(struct judge *judge, struct db *db, int64_t run_
     leak_correct(pointers, judge->judged_count, false_leaks, pointers + judge->judged_count);
     free(pointers);
     qsort(judge->judged, judge->judged_count, sizeof *judge->judged, compare_judged);
-    TRY(db_prepare(db,
-                   "INSERT INTO leak (run_id, rank, verdict, stack_id, merged_stacks, function,"
-                   " samples, live_samples, live_bytes, live_bytes_low, live_bytes_high, live_blocks,"
-                   " live_blocks_low, live_blocks_high, leak_rate_bytes_per_hour,"
-                   " leak_rate_bytes_per_hour_low, leak_rate_bytes_per_hour_high, leaked_share,"
-                   " leaked_share_low, leaked_share_high, onset_ns, oldest_ns, lifetime_p99_ns,"
-                   " p_value, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-                   " ?, ?, ?, ?, ?, ?)", &insert));
+    TRY(db_prepare(
+        db,
+        "INSERT INTO leak (run_id, rank, verdict, stack_id, merged_stacks, function,"
+        " samples, live_samples, live_bytes, live_bytes_low, live_bytes_high, live_blocks,"
+        " live_blocks_low, live_blocks_high, leak_rate_bytes_per_hour,"
+        " leak_rate_bytes_per_hour_low, leak_rate_bytes_per_hour_high, leaked_share,"
+        " leaked_share_low, leaked_share_high, onset_ns, oldest_ns, lifetime_p99_ns,"
+        " p_value, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " ?, ?, ?, ?, ?, ?)",
+        &insert));
     for (size_t i = 0; i < judge->judged_count; i++) {
         TRY(write_row(judge, insert, run_id, ++rank, &judge->judged[i]));
     }

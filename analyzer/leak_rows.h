@@ -12,7 +12,8 @@
 
 /* Judges the sites of a finished run and writes their rows. Functions must have names
  * (stack_table_name). */
-STATUS_MUST_USE status leak_rows_write(const struct rollup *rollup, const struct stack_table *stacks,
-                                       struct db *db, int64_t run_id, uint64_t end_ns);
+STATUS_MUST_USE status leak_rows_write(const struct rollup *rollup,
+                                       const struct stack_table *stacks, struct db *db,
+                                       int64_t run_id, uint64_t end_ns);
 
 #endif

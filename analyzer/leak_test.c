@@ -10,13 +10,13 @@
 const char *const leak_verdict_names[6] = {"leak", "growing", "undecided",
                                            "cache", "startup", "steady"};
 
-static const double startup_share = 0.15;   /* of the run: births in it are not judged */
-static const double judged_end = 0.90;      /* nor births after this */
-static const double judged_min = 0.15;      /* shorter than this part of the run decides nothing */
-static const double limit_factor = 1.25;    /* over the 99 % quantile */
-static const double limit_few_factor = 1.6; /* over the longest life when fewer than LIVES_FEW ended */
-static const double limit_none = 0.05;      /* of the run, when none was freed */
-static const double tidy_share = 0.9;       /* freed by the other sites of a program that tidies up */
+static const double startup_share = 0.15; /* of the run: births in it are not judged */
+static const double judged_end = 0.90;    /* nor births after this */
+static const double judged_min = 0.15;    /* shorter than this part of the run decides nothing */
+static const double limit_factor = 1.25;  /* over the 99 % quantile */
+static const double limit_few = 1.6;      /* over the longest life, when fewer than LIVES_FEW ended */
+static const double limit_none = 0.05;    /* of the run, when none was freed */
+static const double tidy_share = 0.9;     /* freed by the other sites of a program that tidies up */
 enum { LIVES_FEW = 20, ONSETS = LEAK_WINDOWS - 3 };
 
 struct window {
@@ -68,7 +68,8 @@ static double poisson_tail(double mean, double count)
     return fmin(1, sum);
 }
 
-/* The life that a share `rank` of the freed blocks did not exceed; linear inside a histogram bucket. */
+/* The life that a share `rank` of the freed blocks did not exceed; linear inside a histogram
+ * bucket. */
 static double lifetime_quantile(const struct leak_site *site, double rank)
 {
     double wanted = rank * (double)site->freed;
@@ -147,9 +148,10 @@ static struct window sum_windows(const struct cohorts *cohorts, int first, int l
 
 /* ---- the test ---- */
 
-/* How many survivors this old the site would have if it did not leak: the lives of the freed, continued
- * beyond their 99 % quantile by the power law through the 90 and 99 % quantiles. */
-static double expected_survivors(const struct leak_site *site, const struct cohorts *cohorts, int first)
+/* How many survivors this old the site would have if it did not leak: the lives of the freed,
+ * continued beyond their 99 % quantile by the power law through the 90 and 99 % quantiles. */
+static double expected_survivors(const struct leak_site *site, const struct cohorts *cohorts,
+                                 int first)
 {
     double q90 = fmax(lifetime_quantile(site, 0.90), 1);
     double q99 = fmax(lifetime_quantile(site, 0.99), 1);
@@ -204,7 +206,8 @@ static bool leaks_since(const struct cohorts *cohorts, int first, struct leak_fi
     return true;
 }
 
-/* When the first survivor since window `first` was born; earlier, when start-up leaks at the same rate. */
+/* When the first survivor since window `first` was born; earlier, when start-up leaks at the
+ * same rate. */
 static uint64_t onset_of(const struct leak_site *site, const struct cohorts *cohorts, int first,
                          double share)
 {
@@ -241,13 +244,14 @@ static void measure_leak(const struct leak_site *site, const struct cohorts *coh
     out->rate_high = out->rate_bytes_per_hour * high;
     out->share = fmin(since.survivor_bytes / since.birth_bytes, 1);
     leak_wilson(out->share, since.births, &out->share_low, &out->share_high);
-    out->p_value = site->freed ? poisson_tail(expected_survivors(site, cohorts, first), since.survivors)
-                               : -1;
+    out->p_value =
+        site->freed ? poisson_tail(expected_survivors(site, cohorts, first), since.survivors) : -1;
 }
 
 /* ---- the benign readings ---- */
 
-/* Whether more was alive, block for block, in each later third of the run than in the one before. */
+/* Whether more was alive, block for block, in each later third of the run than in the one
+ * before. */
 static bool is_growing(const struct leak_site *site)
 {
     double live = 0;
@@ -324,18 +328,22 @@ static void explain_leak(const struct leak_site *site, struct leak_finding *out)
              (double)out->over_age, (double)out->judged, time_text(onset, (double)out->onset_ns),
              out->windows_occupied, out->windows);
     if (site->freed) {
-        REASON(out, "%s, though 99 %% of the freed lived no longer than %s; no start-up data, since "
-                    "they go on coming, and no cache or queue, since all are older than %s, the oldest %s.",
-               evidence, time_text(p99, (double)out->lifetime_p99_ns),
-               time_text(limit, (double)out->limit_ns),
-               time_text(oldest, (double)(site->end_ns - site->oldest_birth_ns)));
+        REASON(
+            out,
+            "%s, though 99 %% of the freed lived no longer than %s; no start-up data, since "
+            "they go on coming, and no cache or queue, since all are older than %s, the oldest %s.",
+            evidence, time_text(p99, (double)out->lifetime_p99_ns),
+            time_text(limit, (double)out->limit_ns),
+            time_text(oldest, (double)(site->end_ns - site->oldest_birth_ns)));
     } else if (out->verdict == LEAK_GROWING) {
-        REASON(out, "%s; nothing from this site was ever freed, but the other sites too kept %.0f %% of "
-                    "theirs: a program that leaves freeing to its exit looks the same.",
+        REASON(out,
+               "%s; nothing from this site was ever freed, but the other sites too kept %.0f %% of "
+               "theirs: a program that leaves freeing to its exit looks the same.",
                evidence, 100 * (1 - site->others_freed_share));
     } else {
-        REASON(out, "%s; nothing from this site was ever freed, while the other sites freed %.0f %% of "
-                    "theirs; an unbounded cache would look the same.",
+        REASON(out,
+               "%s; nothing from this site was ever freed, while the other sites freed %.0f %% of "
+               "theirs; an unbounded cache would look the same.",
                evidence, 100 * site->others_freed_share);
     }
 }
@@ -354,40 +362,56 @@ static void judge_benign(const struct leak_site *site, bool decidable, struct le
     if (stretch <= 0.2 && middle < 0.85 && live_share > 0.02 &&
         (double)out->limit_ns < (1 - middle) * end_ns) {
         out->verdict = LEAK_STARTUP;
-        REASON(out, "%.0f blocks are alive and nine in ten of them were born in one stretch around %s; "
-                    "what was allocated before and after was freed, so this is data set up once.",
+        REASON(out,
+               "%.0f blocks are alive and nine in ten of them were born in one stretch around %s; "
+               "what was allocated before and after was freed, so this is data set up once.",
                (double)site->live_samples, time_text(at, middle * end_ns));
     } else if (!decidable) {
         if (is_growing(site)) {
             out->verdict = LEAK_GROWING;
-            REASON(out, "More blocks were alive in each third of the run than in the one before, but a "
-                        "block may live as long as %s, so it is too early to call any survivor lost.",
+            REASON(out,
+                   "More blocks were alive in each third of the run than in the one before, but a "
+                   "block may live as long as %s, so it is too early to call any survivor lost.",
                    limit);
         } else if (site->freed >= LIVES_FEW) {
             out->verdict = LEAK_CACHE;
-            REASON(out, "Blocks live long, 99 %% of the freed up to %s, and the number alive does not "
-                        "keep growing: a cache or queue with a bound.", p99);
+            REASON(out,
+                   "Blocks live long, 99 %% of the freed up to %s, and the number alive does not "
+                   "keep growing: a cache or queue with a bound.",
+                   p99);
         } else {
             out->verdict = LEAK_UNDECIDED;
-            REASON(out, "Only %.0f blocks were freed and some lived nearly as long as the run: it is too "
-                        "early to tell how long a block of this site lives.", (double)site->freed);
+            REASON(
+                out,
+                "Only %.0f blocks were freed and some lived nearly as long as the run: it is too "
+                "early to tell how long a block of this site lives.",
+                (double)site->freed);
         }
     } else if (site->freed && (double)out->lifetime_p99_ns > 0.05 * end_ns) {
         out->verdict = LEAK_CACHE;
-        REASON(out, "The survivors are young: hardly any is older than %s, the age that freed blocks "
-                    "reach; a cache or queue that lets go of its oldest.", limit);
+        REASON(out,
+               "The survivors are young: hardly any is older than %s, the age that freed blocks "
+               "reach; a cache or queue that lets go of its oldest.",
+               limit);
     } else if (site->freed) {
         out->verdict = LEAK_STEADY;
-        REASON(out, "Blocks are freed soon, 99 %% within %s, and no lasting series of survivors is older "
-                    "than that.", p99);
+        REASON(
+            out,
+            "Blocks are freed soon, 99 %% within %s, and no lasting series of survivors is older "
+            "than that.",
+            p99);
     } else {
         out->verdict = LEAK_UNDECIDED;
-        REASON(out, "Nothing was freed, and the %.0f survivors were not born evenly enough to tell a leak "
-                    "from data that is kept.", (double)site->live_samples);
+        REASON(
+            out,
+            "Nothing was freed, and the %.0f survivors were not born evenly enough to tell a leak "
+            "from data that is kept.",
+            (double)site->live_samples);
     }
 }
 
-/* Too few samples or survivors for the test. Many samples with hardly a survivor are steady all the same. */
+/* Too few samples or survivors for the test. Many samples with hardly a survivor are steady all
+ * the same. */
 static void judge_few(const struct leak_site *site, struct leak_finding *out)
 {
     bool steady = site->samples >= LEAK_SAMPLES_MIN && site->live_samples * 20 <= site->samples;
@@ -397,8 +421,10 @@ static void judge_few(const struct leak_site *site, struct leak_finding *out)
         REASON(out, "%.0f of %.0f sampled blocks were freed.",
                (double)(site->samples - site->live_samples), (double)site->samples);
     } else {
-        REASON(out, "%.0f samples with %.0f survivors are too few for a verdict; record longer, or with "
-                    "a smaller interval.", (double)site->samples, (double)site->live_samples);
+        REASON(out,
+               "%.0f samples with %.0f survivors are too few for a verdict; record longer, or with "
+               "a smaller interval.",
+               (double)site->samples, (double)site->live_samples);
     }
 }
 
@@ -408,16 +434,22 @@ void leak_judge(const struct leak_site *site, struct leak_finding *out)
     double limit_ns = limit_none * end_ns;
     bool leaks = false;
 
-    *out = (struct leak_finding){.p_value = -1, .onset_ns = UNKNOWN, .lifetime_p99_ns = UNKNOWN,
-                                 .rate_bytes_per_hour = -1, .rate_low = -1, .rate_high = -1,
-                                 .share = -1, .share_low = -1, .share_high = -1};
+    *out = (struct leak_finding){.p_value = -1,
+                                 .onset_ns = UNKNOWN,
+                                 .lifetime_p99_ns = UNKNOWN,
+                                 .rate_bytes_per_hour = -1,
+                                 .rate_low = -1,
+                                 .rate_high = -1,
+                                 .share = -1,
+                                 .share_low = -1,
+                                 .share_high = -1};
     if (site->freed) {
         double q99 = lifetime_quantile(site, 0.99);
 
         out->lifetime_p99_ns = (uint64_t)q99;
         limit_ns = limit_factor * q99;
         if (site->freed < LIVES_FEW) {
-            limit_ns = fmax(limit_ns, limit_few_factor * (double)site->longest_ns);
+            limit_ns = fmax(limit_ns, limit_few * (double)site->longest_ns);
         }
     }
     out->limit_ns = (uint64_t)limit_ns;
@@ -472,7 +504,8 @@ void leak_correct(struct leak_finding *const *findings, size_t count, double rat
     }
     qsort(by_p, tested, sizeof *by_p, compare_p);
     for (size_t i = 0; i < tested; i++) {
-        /* Every site of the run counts as a question asked, whether it came as far as a p-value or not. */
+        /* Every site of the run counts as a question asked, whether it came as far as a p-value
+         * or not. */
         if (by_p[i]->p_value <= rate * (double)(i + 1) / (double)count) {
             accepted = i + 1;
         }
@@ -480,8 +513,9 @@ void leak_correct(struct leak_finding *const *findings, size_t count, double rat
     for (size_t i = accepted; i < tested; i++) {
         if (by_p[i]->verdict == LEAK_LEAK) {
             by_p[i]->verdict = LEAK_UNDECIDED;
-            REASON(by_p[i], "%.0f over-age survivors among %.0f blocks are what long but ordinary lives may "
-                            "leave, with %.0f sites in this run (p = %.2g).",
+            REASON(by_p[i],
+                   "%.0f over-age survivors among %.0f blocks are what long but ordinary lives may "
+                   "leave, with %.0f sites in this run (p = %.2g).",
                    (double)by_p[i]->over_age, (double)by_p[i]->judged, (double)count,
                    by_p[i]->p_value);
         }

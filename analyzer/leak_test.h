@@ -22,34 +22,34 @@ enum {
 };
 
 enum leak_verdict { /* in the order of urgency */
-    LEAK_LEAK,
-    LEAK_GROWING,
-    LEAK_UNDECIDED,
-    LEAK_CACHE,
-    LEAK_STARTUP,
-    LEAK_STEADY,
+                    LEAK_LEAK,
+                    LEAK_GROWING,
+                    LEAK_UNDECIDED,
+                    LEAK_CACHE,
+                    LEAK_STARTUP,
+                    LEAK_STEADY,
 };
 extern const char *const leak_verdict_names[6];
 
-struct leak_site { /* what is known about the blocks of a site */
+struct leak_site {                 /* what is known about the blocks of a site */
     const struct site_cell *cells; /* by bucket, rising */
     size_t cell_count;
     uint64_t bucket_ns, end_ns;
     const uint32_t *lifetimes; /* ROLLUP_LIFETIMES counts of freed blocks; NULL: none was freed */
     uint64_t freed, longest_ns;
     uint64_t samples, live_samples;
-    uint64_t oldest_birth_ns; /* of a survivor; UNKNOWN: none */
+    uint64_t oldest_birth_ns;  /* of a survivor; UNKNOWN: none */
     double others_freed_share; /* mean over the other sites: how much of theirs was freed; 0 to 1 */
 };
 
 struct leak_finding {
     enum leak_verdict verdict;
-    double p_value; /* negative: not tested */
-    uint64_t onset_ns; /* UNKNOWN: no leak seen */
-    uint64_t lifetime_p99_ns; /* UNKNOWN: none was freed */
-    uint64_t limit_ns; /* older is over age */
-    uint64_t over_age; /* survivors since the onset that are */
-    uint64_t judged;   /* allocations since the onset that are old enough */
+    double p_value;                     /* negative: not tested */
+    uint64_t onset_ns;                  /* UNKNOWN: no leak seen */
+    uint64_t lifetime_p99_ns;           /* UNKNOWN: none was freed */
+    uint64_t limit_ns;                  /* older is over age */
+    uint64_t over_age;                  /* survivors since the onset that are */
+    uint64_t judged;                    /* allocations since the onset that are old enough */
     unsigned windows, windows_occupied; /* since the onset, with over-age survivors */
     double rate_bytes_per_hour, rate_low, rate_high; /* negative: no leak seen */
     double share, share_low, share_high;             /* of bytes; negative: cannot be told */
@@ -58,8 +58,8 @@ struct leak_finding {
 
 void leak_judge(const struct leak_site *site, struct leak_finding *out);
 
-/* Benjamini-Hochberg over the tested findings of a run, at most `rate` false ones expected among the
- * accepted: leaks beyond it become undecided. `by_p` has room for `count` pointers. */
+/* Benjamini-Hochberg over the tested findings of a run, at most `rate` false ones expected among
+ * the accepted: leaks beyond it become undecided. `by_p` has room for `count` pointers. */
 void leak_correct(struct leak_finding *const *findings, size_t count, double rate,
                   struct leak_finding **by_p);
 

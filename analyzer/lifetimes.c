@@ -26,11 +26,11 @@ struct slot {
 
 /* 36 bytes: 64-bit values are kept in two halves, so that no padding comes between. */
 struct place {
-    uint32_t key;       /* lower half of the mixed key; of a free place: the next free one */
+    uint32_t key; /* lower half of the mixed key; of a free place: the next free one */
     uint32_t stack;
-    uint32_t thread;    /* FREE_THREAD: a free place */
-    uint32_t birth[2];  /* 56 bits; above them interval, then kind */
-    uint32_t size[2];   /* 48 bits; above them extra */
+    uint32_t thread;   /* FREE_THREAD: a free place */
+    uint32_t birth[2]; /* 56 bits; above them interval, then kind */
+    uint32_t size[2];  /* 48 bits; above them extra */
     uint32_t address[2];
 };
 
@@ -65,10 +65,7 @@ static uint64_t mix(uint64_t key)
     return key;
 }
 
-static void put64(uint32_t half[2], uint64_t value)
-{
-    memcpy(half, &value, sizeof value);
-}
+static void put64(uint32_t half[2], uint64_t value) { memcpy(half, &value, sizeof value); }
 
 static uint64_t get64(const uint32_t half[2])
 {
@@ -146,13 +143,13 @@ static uint32_t find(const struct lifetimes *lifetimes, const struct shard *shar
 /* Whether another slot would make probes long: half full while small, 85 % from then on. */
 static bool is_full(const struct shard *shard)
 {
-    return shard->capacity < SHARD_SLOTS_SMALL ? shard->used + 1 > shard->capacity / 2
-                                               : (uint64_t)(shard->used + 1) * 20 >
-                                                     (uint64_t)shard->capacity * 17;
+    return shard->capacity < SHARD_SLOTS_SMALL
+               ? shard->used + 1 > shard->capacity / 2
+               : (uint64_t)(shard->used + 1) * 20 > (uint64_t)shard->capacity * 17;
 }
 
-/* Doubles while small; then by an eighth, so that little room is idle. Homes keep their order, so this is
- * one sweep. */
+/* Doubles while small; then by an eighth, so that little room is idle. Homes keep their order,
+ * so this is one sweep. */
 static bool grow(struct shard *shard)
 {
     uint32_t capacity = shard->capacity < SHARD_SLOTS_SMALL ? 2 * shard->capacity
@@ -398,10 +395,7 @@ void lifetimes_prefetch_place(const struct lifetimes *lifetimes, uint64_t key)
     }
 }
 
-uint64_t lifetimes_open_count(const struct lifetimes *lifetimes)
-{
-    return lifetimes->open;
-}
+uint64_t lifetimes_open_count(const struct lifetimes *lifetimes) { return lifetimes->open; }
 
 status lifetimes_each(const struct lifetimes *lifetimes,
                       status (*visit)(void *context, const struct block *block), void *context)

@@ -21,20 +21,20 @@ struct lifetimes;
 struct block {
     uint64_t birth_ns; /* below 2^56 */
     uint64_t address;
-    uint64_t size_bytes; /* below 2^48 */
+    uint64_t size_bytes;  /* below 2^48 */
     uint32_t extra_bytes; /* usable - requested, at most 65535 */
-    uint32_t stack;      /* the caller's, below 2^31 */
-    uint32_t thread;     /* the caller's */
-    uint8_t kind;        /* 0 to 7 */
-    uint8_t interval;    /* code, 0 to 31 */
-    int64_t previous_id; /* 0: none */
+    uint32_t stack;       /* the caller's, below 2^31 */
+    uint32_t thread;      /* the caller's */
+    uint8_t kind;         /* 0 to 7 */
+    uint8_t interval;     /* code, 0 to 31 */
+    int64_t previous_id;  /* 0: none */
 };
 
 enum lifetimes_answer {
     LIFETIMES_DONE,
     LIFETIMES_REUSED,  /* open: the key was open already; that block is ended and handed out */
     LIFETIMES_UNKNOWN, /* close: no open block has the key */
-    LIFETIMES_LATE,    /* close: the open block is younger than this free, which was its predecessor's */
+    LIFETIMES_LATE, /* close: the open block is younger than this free, which was its predecessor's */
     LIFETIMES_NO_MEMORY,
 };
 
@@ -49,8 +49,8 @@ enum lifetimes_answer lifetimes_open(struct lifetimes *lifetimes, uint64_t key,
 enum lifetimes_answer lifetimes_close(struct lifetimes *lifetimes, uint64_t key, uint64_t time_ns,
                                       struct block *ended);
 
-/* Hints that lifetimes_open or _close will soon come with this key: first for its slot, later, when that
- * has arrived, for its block. Two cache misses per event become none. */
+/* Hints that lifetimes_open or _close will soon come with this key: first for its slot, later,
+ * when that has arrived, for its block. Two cache misses per event become none. */
 void lifetimes_prefetch_slot(const struct lifetimes *lifetimes, uint64_t key);
 void lifetimes_prefetch_place(const struct lifetimes *lifetimes, uint64_t key);
 

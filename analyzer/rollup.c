@@ -154,10 +154,7 @@ static inline void subtract(struct sums *sums, double bytes, double weight)
     sums->blocks_var -= weight * weight * missed;
 }
 
-static unsigned log2_floor(uint64_t value)
-{
-    return 63 - (unsigned)__builtin_clzll(value | 1);
-}
+static unsigned log2_floor(uint64_t value) { return 63 - (unsigned)__builtin_clzll(value | 1); }
 
 /* Powers of two in four steps; sizes below 8 each have their own class. */
 static unsigned size_class(uint64_t size_bytes)
@@ -195,10 +192,7 @@ uint64_t rollup_lifetime_low_ns(unsigned bucket)
                              << (bucket / ROLLUP_LIFETIME_STEPS + ROLLUP_LIFETIME_LOW - 2);
 }
 
-uint64_t rollup_lifetime_high_ns(unsigned bucket)
-{
-    return rollup_lifetime_low_ns(bucket + 1);
-}
+uint64_t rollup_lifetime_high_ns(unsigned bucket) { return rollup_lifetime_low_ns(bucket + 1); }
 
 /* ---- sites and cells ---- */
 
@@ -242,10 +236,7 @@ struct site *rollup_site(const struct rollup *rollup, uint32_t stack_id)
     return stack_id < rollup->site_room ? rollup->sites[stack_id] : NULL;
 }
 
-uint32_t rollup_stack_count(const struct rollup *rollup)
-{
-    return rollup->stack_count;
-}
+uint32_t rollup_stack_count(const struct rollup *rollup) { return rollup->stack_count; }
 
 static void add_sums(struct sums *sums, const struct sums *more)
 {
@@ -315,7 +306,8 @@ static void widen(struct rollup *rollup)
     rollup->cells = cells;
 }
 
-/* The bucket of a time. Moves the present there when it is later, keeping what was live at each end. */
+/* The bucket of a time. Moves the present there when it is later, keeping what was live at each
+ * end. */
 static uint32_t bucket_at(struct rollup *rollup, uint64_t time_ns)
 {
     while (time_ns / rollup->bucket_ns >= ROLLUP_BUCKETS_MAX) {
@@ -428,15 +420,9 @@ static status make_threads(struct rollup *rollup, uint32_t thread)
     return OK;
 }
 
-static inline uint64_t lower(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
+static inline uint64_t lower(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-static inline uint64_t higher(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
+static inline uint64_t higher(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 /* ---- events ---- */
 
@@ -574,15 +560,9 @@ status rollup_survivor(struct rollup *rollup, const struct rollup_block *block)
     return OK;
 }
 
-uint64_t rollup_bucket_ns(const struct rollup *rollup)
-{
-    return rollup->bucket_ns;
-}
+uint64_t rollup_bucket_ns(const struct rollup *rollup) { return rollup->bucket_ns; }
 
-uint64_t rollup_peak_ns(const struct rollup *rollup)
-{
-    return rollup->peak_ns;
-}
+uint64_t rollup_peak_ns(const struct rollup *rollup) { return rollup->peak_ns; }
 
 /* ---- rows ---- */
 
@@ -602,7 +582,8 @@ static status write_stack_stat(struct rollup *rollup, struct db *db, int64_t run
     static const char *const measures[] = {"allocated", "live", "peak", "temporary", "waste"};
     struct statement *insert;
 
-    TRY(db_prepare(db, "INSERT INTO stack_stat VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &insert));
+    TRY(db_prepare(db, "INSERT INTO stack_stat VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   &insert));
     for (int measure = 0; measure < 5; measure++) { /* in the order of the primary key */
         for (uint32_t i = 0; i < rollup->stack_count; i++) {
             const struct site *site = rollup->sites[i];
@@ -675,8 +656,10 @@ static status write_timeline(struct rollup *rollup, struct db *db, int64_t run_i
 {
     struct statement *insert;
 
-    TRY(db_prepare(db, "INSERT INTO timeline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-                       " ?, ?)", &insert));
+    TRY(db_prepare(db,
+                   "INSERT INTO timeline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+                   " ?, ?)",
+                   &insert));
     for (uint32_t i = 0; i <= rollup->bucket; i++) {
         const struct bucket *bucket = &rollup->buckets[i];
 
@@ -724,7 +707,8 @@ static status write_size_stat(struct rollup *rollup, struct db *db, int64_t run_
 {
     struct statement *insert;
 
-    TRY(db_prepare(db, "INSERT INTO size_stat VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &insert));
+    TRY(db_prepare(db, "INSERT INTO size_stat VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   &insert));
     for (unsigned i = 0; i < SIZE_CLASSES; i++) {
         for (int live = 0; live < 2; live++) {
             const struct class_sums *class = &rollup->sizes[i];
@@ -756,7 +740,7 @@ static status write_lifetime_stat(struct rollup *rollup, struct db *db, int64_t 
             db_bind_int(insert, 1, run_id);
             db_bind_int(insert, 2, i == 0 ? 0 : (int64_t)1 << i);
             db_bind_int(insert, 3, i == 62 ? INT64_MAX : ((int64_t)2 << i) - 1);
-            db_bind_int(insert, 4, (int64_t)class->samples);
+            db_bind_int(insert, 4, (int64_t) class->samples);
             db_bind_real(insert, 5, class->bytes);
             db_bind_real(insert, 6, class->blocks);
             TRY(db_insert(insert));

@@ -70,7 +70,8 @@ struct rollup_block { /* a sample, as seen by the sums */
 STATUS_MUST_USE status rollup_open(struct rollup **out);
 void rollup_close(struct rollup *rollup);
 
-/* Begins a run that will last about so long; a block that lives less than temporary_ns is temporary. */
+/* Begins a run that will last about so long; a block that lives less than temporary_ns is
+ * temporary. */
 void rollup_start(struct rollup *rollup, uint64_t duration_ns, uint64_t temporary_ns);
 
 STATUS_MUST_USE status rollup_alloc(struct rollup *rollup, const struct rollup_block *block);
@@ -84,7 +85,8 @@ STATUS_MUST_USE status rollup_survivor(struct rollup *rollup, const struct rollu
 uint64_t rollup_bucket_ns(const struct rollup *rollup);
 uint64_t rollup_peak_ns(const struct rollup *rollup); /* UNKNOWN: no sample */
 
-/* The sites of the run by stack.id; *site is NULL where a stack has no sample. Valid until rollup_start. */
+/* The sites of the run by stack.id; *site is NULL where a stack has no sample. Valid until
+ * rollup_start. */
 struct site *rollup_site(const struct rollup *rollup, uint32_t stack_id);
 uint32_t rollup_stack_count(const struct rollup *rollup); /* largest stack_id + 1 */
 
@@ -92,12 +94,14 @@ uint32_t rollup_stack_count(const struct rollup *rollup); /* largest stack_id + 
 uint64_t rollup_lifetime_low_ns(unsigned bucket);
 uint64_t rollup_lifetime_high_ns(unsigned bucket);
 
-/* 1 / (1 - exp(-size / mean)) for code k >= 1 with mean = base << (k - 1); 1 for code 0. Remembers. */
+/* 1 / (1 - exp(-size / mean)) for code k >= 1 with mean = base << (k - 1); 1 for code 0.
+ * Remembers. */
 double rollup_weight(struct rollup *rollup, uint64_t size_bytes, unsigned interval_code,
                      uint64_t base_interval_bytes);
 
-/* Writes stack_stat, stack_time, timeline, thread_stat, size_stat and lifetime_stat. `thread_ids` are the
- * thread.id of the caller's dense numbers; `stack_time` NULL: that table too goes through `db`. */
+/* Writes stack_stat, stack_time, timeline, thread_stat, size_stat and lifetime_stat.
+ * `thread_ids` are the thread.id of the caller's dense numbers; `stack_time` NULL: that table
+ * too goes through `db`. */
 STATUS_MUST_USE status rollup_write(struct rollup *rollup, struct db *db,
                                     struct table_writer *stack_time, int64_t run_id,
                                     const int64_t *thread_ids);

@@ -42,7 +42,8 @@ static int64_t ask(sqlite3 *db, const char *sql, int64_t otherwise)
     return answer;
 }
 
-/* Whether `database` was made from `trace` as it is now, by this version; *complete of what it holds. */
+/* Whether `database` was made from `trace` as it is now, by this version; *complete of what it
+ * holds. */
 static bool is_current(const char *database, const char *trace, bool *complete)
 {
     struct stat made;

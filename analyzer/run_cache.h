@@ -16,8 +16,9 @@ struct run_cache {
     bool temporary; /* run_cache_close removes it */
 };
 
-/* Returns OK, or STATUS_INCOMPLETE when the trace is incomplete (said, when it was imported just now), with a
- * database in both cases; or a failure that was said. Close it also after a failure. */
+/* Returns OK, or STATUS_INCOMPLETE when the trace is incomplete (said, when it was imported just
+ * now), with a database in both cases; or a failure that was said. Close it also after a
+ * failure. */
 STATUS_MUST_USE status run_cache_open(const char *path, struct run_cache *out);
 void run_cache_close(struct run_cache *cache);
 

@@ -164,7 +164,8 @@ const char *stack_id_short_name(char out[STACK_ID_NAME_BYTES], const char *funct
         function = without_templates;
     }
     if (length > most) {
-        /* "(anonymous namespace)" is no parameter list; its text is lost only in names this long. */
+        /* "(anonymous namespace)" is no parameter list; its text is lost only in names this
+         * long. */
         length = elide(without_parameters, ROOM, function, '(', ')');
         function = without_parameters;
     }

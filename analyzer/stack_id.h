@@ -16,8 +16,9 @@ enum {
     STACK_ID_NAME_BYTES = 121, /* of a shortened name, with the NUL */
 };
 
-/* The key of a stack: feed its frames innermost first. `object` is the module's build id in hex, or its
- * path when it has none, or "" when no module covers the address; then `offset` is the address. */
+/* The key of a stack: feed its frames innermost first. `object` is the module's build id in hex,
+ * or its path when it has none, or "" when no module covers the address; then `offset` is the
+ * address. */
 struct stack_id_state {
     XXH3_state_t hash;
 };

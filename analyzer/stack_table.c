@@ -18,7 +18,7 @@ enum {
 
 #define NO_OBJECT UINT32_MAX
 
-struct object { /* a binary: shared by the runs and mappings that agree on it */
+struct object {     /* a binary: shared by the runs and mappings that agree on it */
     char *identity; /* build id in hex, or path */
     char *path;     /* where it was first seen */
     uint8_t *build_id;
@@ -42,7 +42,7 @@ struct frame {
     uint32_t object; /* NO_OBJECT: offset is the address */
     bool used;       /* by a stack */
     bool looked_up;
-    bool allocator;  /* its outermost function only hands memory through; valid once named */
+    bool allocator; /* its outermost function only hands memory through; valid once named */
     uint64_t offset;
     const struct symbol_frame *names; /* innermost first; NULL: none found */
     uint32_t name_count;
@@ -119,10 +119,7 @@ static uint64_t mix(uint64_t value)
     return value ^ value >> 32;
 }
 
-static uint64_t frame_hash(uint32_t object, uint64_t offset)
-{
-    return mix(offset + mix(object));
-}
+static uint64_t frame_hash(uint32_t object, uint64_t offset) { return mix(offset + mix(object)); }
 
 static uint64_t stack_hash(const uint8_t *key)
 {
@@ -256,7 +253,8 @@ static status find_object(struct stack_table *table, const struct module_record 
         object.build_id_bytes = record->build_id.length;
     }
     status room = reserve(&table->objects, table->object_count, &table->object_room, sizeof object);
-    if (room.code != STATUS_OK || !object.identity || (record->build_id.length && !object.build_id)) {
+    if (room.code != STATUS_OK || !object.identity ||
+        (record->build_id.length && !object.build_id)) {
         free(object.path);
         free(object.identity);
         free(object.build_id);
@@ -318,8 +316,11 @@ status stack_table_module(struct stack_table *table, const struct module_record 
     if (find_module(table, record->id)) {
         return OK; /* announced again */
     }
-    struct module module = {.run_id = table->run_id, .number = record->id, .bias = record->bias,
-                            .first_ns = time_ns, .gone_ns = -1};
+    struct module module = {.run_id = table->run_id,
+                            .number = record->id,
+                            .bias = record->bias,
+                            .first_ns = time_ns,
+                            .gone_ns = -1};
     TRY(find_object(table, record, &module.object));
     TRY(reserve(&table->modules, table->module_count, &table->module_room, sizeof module));
     module.path = copy_text(record->path);
@@ -329,10 +330,9 @@ status stack_table_module(struct stack_table *table, const struct module_record 
     uint32_t index = (uint32_t)table->module_count;
     table->modules[table->module_count++] = module;
     for (size_t i = 0; i < record->range_count; i++) {
-        TRY(add_mapping(table, (struct mapping){record->ranges[i].start,
-                                                record->ranges[i].start +
-                                                    record->ranges[i].size_bytes,
-                                                index}));
+        TRY(add_mapping(table, (struct mapping){
+                                   record->ranges[i].start,
+                                   record->ranges[i].start + record->ranges[i].size_bytes, index}));
     }
     memset(table->cache, 0, sizeof table->cache);
     return OK;
@@ -439,8 +439,8 @@ static const char *identity_of(const struct stack_table *table, const struct fra
 static status add_stack(struct stack_table *table, const uint32_t *frames, uint32_t count,
                         bool truncated, uint32_t *stack_id)
 {
-    struct stack stack = {.first = (uint32_t)table->stack_frame_count, .count = count,
-                          .truncated = truncated};
+    struct stack stack = {
+        .first = (uint32_t)table->stack_frame_count, .count = count, .truncated = truncated};
     struct stack_id_state state;
 
     stack_id_begin(&state);
@@ -511,10 +511,7 @@ status stack_table_use(struct stack_table *table, uint32_t id, uint32_t *stack_i
     return OK;
 }
 
-uint32_t stack_table_count(const struct stack_table *table)
-{
-    return (uint32_t)table->stack_count;
-}
+uint32_t stack_table_count(const struct stack_table *table) { return (uint32_t)table->stack_count; }
 
 const uint32_t *stack_table_frames(const struct stack_table *table, uint32_t stack_id,
                                    uint32_t *count, bool *truncated)
@@ -550,8 +547,8 @@ static const char *frame_name(const struct stack_table *table, const struct fram
     if (frame->object == NO_OBJECT) {
         snprintf(out, FUNCTION_BYTES, "0x%llx", (unsigned long long)frame->offset);
     } else {
-        snprintf(out, FUNCTION_BYTES, "%.900s+0x%llx", file_name(table->objects[frame->object].path),
-                 (unsigned long long)frame->offset);
+        snprintf(out, FUNCTION_BYTES, "%.900s+0x%llx",
+                 file_name(table->objects[frame->object].path), (unsigned long long)frame->offset);
     }
     return out;
 }
@@ -587,15 +584,17 @@ static status look_up(struct stack_table *table, struct symbolizer *symbolizer, 
                           frame->offset, &frame->names, &count));
     frame->name_count = (uint32_t)count;
     if (count) {
-        /* A wrapper inlined into a real function leaves the real one visible: judge the outermost. */
-        frame->allocator = stack_id_is_allocator(frame_name(table, frame, (uint32_t)count - 1, name));
+        /* A wrapper inlined into a real function leaves the real one visible: judge the
+         * outermost. */
+        frame->allocator =
+            stack_id_is_allocator(frame_name(table, frame, (uint32_t)count - 1, name));
     }
     return OK;
 }
 
 /* The innermost function of a stack that is no allocator; *frame and *level say where it is. */
-static void find_site(const struct stack_table *table, const struct stack *stack, uint32_t *frame_at,
-                      uint32_t *level_at)
+static void find_site(const struct stack_table *table, const struct stack *stack,
+                      uint32_t *frame_at, uint32_t *level_at)
 {
     char name[FUNCTION_BYTES];
 
@@ -672,8 +671,10 @@ static status write_modules(struct stack_table *table, struct symbolizer *symbol
     struct statement *insert;
     char hex[2 * 64 + 1];
 
-    TRY(db_prepare(db, "INSERT INTO module (run_id, number, path, build_id, bias, first_ns, gone_ns,"
-                       " symbols) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", &insert));
+    TRY(db_prepare(db,
+                   "INSERT INTO module (run_id, number, path, build_id, bias, first_ns, gone_ns,"
+                   " symbols) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                   &insert));
     for (size_t i = 0; i < table->module_count; i++) {
         const struct module *module = &table->modules[i];
         const struct object *object = &table->objects[module->object];
@@ -692,8 +693,9 @@ static status write_modules(struct stack_table *table, struct symbolizer *symbol
             db_bind_int(insert, 7, module->gone_ns);
         }
         if (symbolizer) {
-            db_bind_string(insert, 8, symbolizer_source(symbolizer, object->path, object->build_id,
-                                                        object->build_id_bytes));
+            db_bind_string(insert, 8,
+                           symbolizer_source(symbolizer, object->path, object->build_id,
+                                             object->build_id_bytes));
         }
         TRY(db_insert(insert));
     }
@@ -707,9 +709,11 @@ static status write_frames(struct stack_table *table, struct db *db)
     char name[FUNCTION_BYTES];
     char key[2 * 64 + FUNCTION_BYTES];
 
-    TRY(db_prepare(db, "INSERT INTO frame (id, key, module_path, build_id, module_offset,"
-                       " inline_level, function, raw_name, file, line, kind)"
-                       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &insert));
+    TRY(db_prepare(db,
+                   "INSERT INTO frame (id, key, module_path, build_id, module_offset,"
+                   " inline_level, function, raw_name, file, line, kind)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   &insert));
     for (size_t i = 0; i < table->frame_count; i++) {
         struct frame *frame = &table->frames[i];
         const struct object *object =
@@ -733,7 +737,8 @@ static status write_frames(struct stack_table *table, struct db *db)
             frame_name(table, frame, level, name);
             db_bind_string(insert, 7, name);
             if (symbol) {
-                db_bind_text(insert, 8, symbol->raw_name.bytes ? symbol->raw_name : symbol->function);
+                db_bind_text(insert, 8,
+                             symbol->raw_name.bytes ? symbol->raw_name : symbol->function);
                 db_bind_text(insert, 9, symbol->file);
                 if (symbol->line) {
                     db_bind_int(insert, 10, symbol->line);
@@ -878,8 +883,10 @@ status stack_table_write(struct stack_table *table, struct symbolizer *symbolize
 
     TRY(write_modules(table, symbolizer, db));
     TRY(write_frames(table, db));
-    TRY(db_prepare(db, "INSERT INTO stack (id, key, depth, truncated, function, caller, text, folded)"
-                       " VALUES (?, ?, ?, ?, ?, ?, ?, ?)", &insert));
+    TRY(db_prepare(db,
+                   "INSERT INTO stack (id, key, depth, truncated, function, caller, text, folded)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                   &insert));
     TRY(db_prepare(db, "INSERT INTO stack_frame (stack_id, position, frame_id) VALUES (?, ?, ?)",
                    &insert_frame));
     for (size_t i = 0; i < table->stack_count && result.code == STATUS_OK; i++) {

@@ -40,7 +40,8 @@ STATUS_MUST_USE status stack_table_nodes(struct stack_table *table,
                                          const struct stack_record *record);
 
 /* stack.id of the stack that a node names, from 1 up without holes; 0: its frames are lost. */
-STATUS_MUST_USE status stack_table_use(struct stack_table *table, uint32_t node, uint32_t *stack_id);
+STATUS_MUST_USE status stack_table_use(struct stack_table *table, uint32_t node,
+                                       uint32_t *stack_id);
 
 uint32_t stack_table_count(const struct stack_table *table); /* the largest stack.id so far */
 
@@ -50,8 +51,8 @@ const uint32_t *stack_table_frames(const struct stack_table *table, uint32_t sta
 
 const struct stack_table_counts *stack_table_get_counts(const struct stack_table *table);
 
-/* Finds the names of all frames in use that have none yet; afterwards stack_table_function answers. `symbolizer` must stay open
- * until stack_table_write is done. */
+/* Finds the names of all frames in use that have none yet; afterwards stack_table_function
+ * answers. `symbolizer` must stay open until stack_table_write is done. */
 STATUS_MUST_USE status stack_table_name(struct stack_table *table, struct symbolizer *symbolizer);
 
 /* The site's function, as in stack.function. Valid after stack_table_name. */
@@ -60,7 +61,8 @@ const char *stack_table_function(const struct stack_table *table, uint32_t stack
 /* How many of the innermost frames, allocator wrappers, lie below the site. */
 uint32_t stack_table_site_depth(const struct stack_table *table, uint32_t stack_id);
 
-/* Writes the rows of module, frame, stack and stack_frame; `stack_frame` NULL: that too through `db`. */
+/* Writes the rows of module, frame, stack and stack_frame; `stack_frame` NULL: that too through
+ * `db`. */
 STATUS_MUST_USE status stack_table_write(struct stack_table *table, struct symbolizer *symbolizer,
                                          struct db *db, struct table_writer *stack_frame);
 

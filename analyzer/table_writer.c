@@ -28,11 +28,12 @@ enum {
     FILE_HEADER_BYTES = 100,
 };
 
-#define LOCK_BYTE UINT64_C(0x40000000) /* SQLite never uses the page that holds this byte of the file */
+#define LOCK_BYTE                                                                                  \
+    UINT64_C(0x40000000) /* SQLite never uses the page that holds this byte of the file */
 
-/* Between a child and the next stands a separator: the child's last rowid; in a keyed table the row that
- * lies between the two, which is in no leaf. An interior page over children a to b has the
- * separators of a to b - 1, and hands up that of b. */
+/* Between a child and the next stands a separator: the child's last rowid; in a keyed table the
+ * row that lies between the two, which is in no leaf. An interior page over children a to b has
+ * the separators of a to b - 1, and hands up that of b. */
 struct child {
     uint32_t page;
     uint32_t separator_bytes; /* keyed: of its cell */
@@ -61,7 +62,8 @@ struct table_pages {
     uint32_t cells, top;  /* of it: number of cells, offset of the lowest */
     uint32_t last_cell_bytes;
     int64_t last_rowid;
-    uint8_t waiting[CELL_BYTES]; /* keyed: the row that did not fit; a separator once another follows */
+    uint8_t
+        waiting[CELL_BYTES]; /* keyed: the row that did not fit; a separator once another follows */
     uint32_t waiting_bytes;
     uint8_t *separators; /* keyed: the cells of all separators */
     size_t separators_used, separators_room;
@@ -85,7 +87,8 @@ static uint32_t get32(const uint8_t *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-/* SQLite's varint: big-endian groups of seven bits, the ninth byte whole. Returns the bytes used. */
+/* SQLite's varint: big-endian groups of seven bits, the ninth byte whole. Returns the bytes
+ * used. */
 static unsigned put_varint(uint8_t *at, uint64_t value)
 {
     unsigned length = 1;
@@ -111,7 +114,8 @@ static unsigned put_varint(uint8_t *at, uint64_t value)
     return length;
 }
 
-static status write_at(struct table_file *file, const uint8_t *bytes, size_t length, uint64_t offset)
+static status write_at(struct table_file *file, const uint8_t *bytes, size_t length,
+                       uint64_t offset)
 {
     while (length) {
         ssize_t wrote = pwrite(file->file, bytes, length, (off_t)offset);
@@ -205,7 +209,8 @@ static status write_batch(struct table_pages *pages)
     return OK;
 }
 
-/* Completes the header of the leaf being filled; the bytes between cells and pointers become zero. */
+/* Completes the header of the leaf being filled; the bytes between cells and pointers become
+ * zero. */
 static void seal_leaf(struct table_pages *pages)
 {
     uint32_t pointers_end = LEAF_HEADER_BYTES + 2 * pages->cells;
@@ -216,7 +221,8 @@ static void seal_leaf(struct table_pages *pages)
 }
 
 /* `separator` is the cell of the row after this leaf, for a keyed table that goes on; else NULL. */
-static status end_leaf(struct table_pages *pages, const uint8_t *separator, uint32_t separator_bytes)
+static status end_leaf(struct table_pages *pages, const uint8_t *separator,
+                       uint32_t separator_bytes)
 {
     uint32_t number = take_page_number(pages->file);
     struct child child = {.page = number, .separator = pages->last_rowid};
@@ -227,7 +233,8 @@ static status end_leaf(struct table_pages *pages, const uint8_t *separator, uint
     }
     TRY(add_child(pages, &pages->leaves, child));
     if (pages->batch_pages && number != pages->batch_first + pages->batch_pages) {
-        /* Another table's pages, or the lock-byte page, lie between: what came before goes first. */
+        /* Another table's pages, or the lock-byte page, lie between: what came before goes
+         * first. */
         uint8_t *page = pages->page;
 
         TRY(write_batch(pages));
@@ -309,9 +316,9 @@ static uint32_t interior_cell(const struct table_pages *pages, const struct chil
     return 4 + child->separator_bytes;
 }
 
-/* Fills an interior page with as many of `count` children as fit; returns how many. The last one of a
- * page is in its header, the others are cells; a page without a cell is no page, so one child is
- * never left alone for the next. */
+/* Fills an interior page with as many of `count` children as fit; returns how many. The last one
+ * of a page is in its header, the others are cells; a page without a cell is no page, so one
+ * child is never left alone for the next. */
 static size_t fill_interior(const struct table_pages *pages, uint8_t *page,
                             const struct child *children, size_t count)
 {
@@ -351,8 +358,8 @@ static status write_page(struct table_pages *pages, const uint8_t *page, uint32_
                     (uint64_t)(number - 1) * pages->page_bytes);
 }
 
-/* Writes the interior pages over `level`; *above becomes the list of them, or stays empty when one held all:
- * that one is the root. */
+/* Writes the interior pages over `level`; *above becomes the list of them, or stays empty when
+ * one held all: that one is the root. */
 static status write_level(struct table_pages *pages, const struct children *level,
                           struct children *above)
 {
@@ -387,8 +394,8 @@ static status write_levels(struct table_pages *pages)
     return result;
 }
 
-/* Keyed: the last row of all waits, so it would be a separator with nothing behind it. The row before it
- * becomes the separator instead. */
+/* Keyed: the last row of all waits, so it would be a separator with nothing behind it. The row
+ * before it becomes the separator instead. */
 static status place_waiting(struct table_pages *pages)
 {
     uint8_t separator[CELL_BYTES];

@@ -23,7 +23,8 @@
 
 enum {
     TABLE_WRITER_COLUMNS = 32,
-    TABLE_WRITER_ROW_BYTES = 400, /* of all values, in pages of at least 512 bytes; TABLE_KEYED: 2048 bytes */
+    TABLE_WRITER_ROW_BYTES =
+        400, /* of all values, in pages of at least 512 bytes; TABLE_KEYED: 2048 bytes */
     TABLE_WRITER_TEXT_BYTES = 57, /* of one text: its type is one byte */
 };
 
@@ -37,13 +38,14 @@ struct table_file;
 struct table_writer {
     uint8_t types[TABLE_WRITER_COLUMNS]; /* the row so far: serial types ... */
     uint8_t *type;
-    uint8_t values[TABLE_WRITER_ROW_BYTES + 8]; /* ... and bytes; 8 more, for stores of whole words */
+    uint8_t
+        values[TABLE_WRITER_ROW_BYTES + 8]; /* ... and bytes; 8 more, for stores of whole words */
     uint8_t *value;
     struct table_pages *pages;
 };
 
-/* `path` names a database that no one has open. Functions that fail have said why. Close after a failure
- * too: then the file is useless. */
+/* `path` names a database that no one has open. Functions that fail have said why. Close after a
+ * failure too: then the file is useless. */
 STATUS_MUST_USE status table_file_open(const char *path, struct table_file **out);
 STATUS_MUST_USE status table_file_finish(struct table_file *file); /* after all its writers */
 void table_file_close(struct table_file *file);
@@ -52,15 +54,16 @@ void table_file_close(struct table_file *file);
 STATUS_MUST_USE status table_writer_open(struct table_writer *writer, struct table_file *file,
                                          uint32_t root_page, enum table_kind kind);
 
-/* Ends a row. Rows must come in the order of their key: TABLE_ROWID with rising `rowid`; TABLE_KEYED
- * ignores it. */
+/* Ends a row. Rows must come in the order of their key: TABLE_ROWID with rising `rowid`;
+ * TABLE_KEYED ignores it. */
 STATUS_MUST_USE status table_writer_end_row(struct table_writer *writer, int64_t rowid);
 
 /* Writes what is left and the tree above the leaves. */
 STATUS_MUST_USE status table_writer_finish(struct table_writer *writer);
 void table_writer_close(struct table_writer *writer); /* before the file; never opened: nothing */
 
-static inline void table_writer_null(struct table_writer *writer) /* also: the INTEGER PRIMARY KEY */
+static inline void
+table_writer_null(struct table_writer *writer) /* also: the INTEGER PRIMARY KEY */
 {
     *writer->type++ = 0;
 }
@@ -92,7 +95,8 @@ static inline void table_writer_known(struct table_writer *writer, uint64_t valu
     }
 }
 
-/* A whole number is stored as an integer, which a REAL column reads back as a real: as SQLite does. */
+/* A whole number is stored as an integer, which a REAL column reads back as a real: as SQLite
+ * does. */
 static inline void table_writer_real(struct table_writer *writer, double value)
 {
     if (value > -0x1p47 && value < 0x1p47 && value == (double)(int64_t)value) {
