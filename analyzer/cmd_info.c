@@ -508,17 +508,16 @@ static void print_json_gaps(struct page *page, const struct gathered *all)
 
 static void print_ending(struct page *page, const struct gathered *all)
 {
-    static const char *const reasons[] = {"exit", "exec", "stop"};
+    static const char *const reasons[] = {"exit", "exec", "stop", "killed"};
     static const char *const sentences[] = {"in order, when the process exited",
                                             "in order, when the process executed another program",
-                                            "in order, when the program stopped the recording"};
-    const char *reason = all->end_reason < 3 ? reasons[all->end_reason] : NULL;
+                                            "in order, when the program stopped the recording",
+                                            "killed; its last events were recovered"};
+    const char *reason = all->end_reason < 4 ? reasons[all->end_reason] : NULL;
     uint64_t recovered = trace_recovered_events(all->trace);
 
     if (reason) {
         show(page, "ended", "%s", sentences[all->end_reason]);
-    } else if (trace_get_facts(all->trace)->ended) {
-        show(page, "ended", "killed; its last events were recovered");
     } else if (trace_rings_found(all->trace)) {
         show(page, "ended", "killed; its last %s events are still in shared memory",
              count_words(recovered).text);

@@ -215,6 +215,11 @@ static status write_rings(struct recovery *recovery)
     if (recovery->found.last_ticks > recovery->last_ticks) {
         recovery->last_ticks = recovery->found.last_ticks;
     }
+    TRY(make_room(recovery, 0));
+    mr_encode_begin(&recovery->encoder, MR_SECTION_END);
+    mr_encode_uvarint(&recovery->encoder, MR_END_KILLED);
+    mr_encode_uvarint(&recovery->encoder, recovery->last_ticks);
+    mr_encode_end(&recovery->encoder);
     return write_block(recovery, MR_BLOCK_LAST);
 }
 

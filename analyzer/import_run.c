@@ -354,6 +354,11 @@ static status read_run(struct import *import)
         say_incomplete(import);
         return (status){STATUS_INCOMPLETE};
     }
+    if (trace_rings_found(run->trace) && !import->options->quiet) {
+        diag_remark("\"%s\" was killed; %llu of its events are only in shared memory.", run->path,
+                    (unsigned long long)trace_recovered_events(run->trace));
+        diag_hint("memanalyze recover %s makes one whole trace, and frees that memory.", run->path);
+    }
     return OK;
 }
 

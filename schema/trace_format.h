@@ -95,7 +95,7 @@ enum mr_header_key {
 
 enum mr_mode { MR_MODE_SAMPLED = 0, MR_MODE_FULL = 1 };
 enum mr_start_reason { MR_START_PROCESS = 0, MR_START_FORK = 1, MR_START_API = 2 };
-enum mr_end_reason { MR_END_EXIT = 0, MR_END_EXEC = 1, MR_END_STOP = 2 };
+enum mr_end_reason { MR_END_EXIT = 0, MR_END_EXEC = 1, MR_END_STOP = 2, MR_END_KILLED = 3 };
 
 enum { MR_THREAD_ENDED = 1u << 0, MR_THREAD_INEXACT = 1u << 1 };
 
