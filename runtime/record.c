@@ -34,24 +34,12 @@ struct call {
     uint32_t interval_code;      /* that was in force when its countdown was drawn */
 };
 
-/* Starts the session of a forked child and hands the counts so far over to it. */
+/* Starts the session of a forked child. */
 static struct mr_thread_slot *leave_forked(void)
 {
-    if (!mr_session_start(MR_START_FORK))
+    if (!mr_session_start(MR_START_FORK) && mr_state() != MR_STATE_ON)
         return NULL;
-    struct mr_thread_slot *self = mr_thread_register();
-    if (self) {
-        uint64_t bytes = mr_load_relaxed(&mr_forked.bytes_base) -
-                         mr_load_relaxed(&mr_forked.countdown);
-        mr_store_relaxed(&self->alloc_calls, mr_load_relaxed(&mr_forked.alloc_calls));
-        mr_store_relaxed(&self->free_calls, mr_load_relaxed(&mr_forked.free_calls));
-        mr_store_relaxed(&self->bytes_base, mr_load_relaxed(&self->bytes_base) + bytes);
-        self->interval_code = mr_forked.interval_code;
-        /* The countdown that ran out is the one to obey. */
-        mr_store_relaxed(&self->bytes_base, bytes);
-        mr_store_relaxed(&self->countdown, 0);
-    }
-    return self;
+    return mr_thread_register();
 }
 
 /* The slot of the calling thread, or NULL when nothing is to be recorded now. `size` bytes are
@@ -70,7 +58,7 @@ static struct mr_thread_slot *current_thread(size_t size)
         bool due = self != &mr_forked || mr_load_relaxed(&self->countdown) <= size;
         return due && size ? leave_forked() : self == &mr_forked ? self : NULL;
     }
-    return self != &mr_nobody ? self : mr_thread_register();
+    return self != &mr_nobody && self != &mr_forked ? self : mr_thread_register();
 }
 
 /* Counts an allocation of `size` bytes and decides whether it is kept. When the caller will record

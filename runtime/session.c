@@ -253,12 +253,29 @@ static void begin(struct mr_session *session, unsigned reason)
     mr_store_relaxed(&session->interval_code, 1);
 }
 
+/* The thread that is starting a session; 0: none. */
+static _Atomic int starting;
+
+/* Another thread of a forked child is at it: what this one allocates meanwhile would go uncounted. Not
+ * for ever, and not when it is this thread itself that a signal interrupted. */
+static void wait_for_start(int starter)
+{
+    for (int i = 0; i < 100 && starter != mr_tid() && mr_load_acquire(&starting) == starter; i++)
+        mr_wait(&starting, (uint32_t)starter, 1000000);
+}
+
 bool mr_session_start(unsigned reason)
 {
     struct mr_session *session = &mr_session;
-    static _Atomic int starting;
-    if (atomic_exchange(&starting, 1))
-        return false; /* another thread of a forked child is at it */
+    int nobody = 0;
+    if (!atomic_compare_exchange_strong(&starting, &nobody, mr_tid())) {
+        wait_for_start(nobody);
+        return false;
+    }
+    if (mr_state() == MR_STATE_ON) { /* the other one was done a moment ago */
+        mr_store_release(&starting, 0);
+        return false;
+    }
     begin(session, reason);
     bool started = false;
     int file = open_trace(session);
@@ -286,7 +303,8 @@ bool mr_session_start(unsigned reason)
             mr_live_ask_always();
     }
     mr_store_release(&session->state, started ? MR_STATE_ON : MR_STATE_OFF);
-    mr_store_relaxed(&starting, 0);
+    mr_store_release(&starting, 0);
+    mr_wake(&starting);
     return started;
 }
 
@@ -317,6 +335,8 @@ void mr_session_stop(unsigned reason)
     int on = MR_STATE_ON;
     if (!is_ours(session))
         return;
+    if (mr_self == &mr_forked) /* others started this child's session: its counts come late */
+        mr_thread_register();
     if (session->libc_malloc) { /* the allocator's last word */
         mr_store_relaxed(&session->allocator_wanted, 1);
         mr_gauges_read_allocator();
@@ -346,6 +366,7 @@ void mr_session_forked(void)
         mr_real_mark_bootstrap();
     }
     session->ring_path[0] = '\0';
+    mr_store_relaxed(&starting, 0);
     mr_store_relaxed(&session->thread_count, 0);
     mr_store_relaxed(&session->thread_slots, 0);
     mr_store_relaxed(&session->rings_used, 0);

@@ -40,6 +40,16 @@ static struct mr_thread_slot *take_slot(void)
     }
 }
 
+/* What the thread that lived through the fork did since then, and the countdown it must obey. */
+static void take_over_forked(struct mr_thread_slot *slot)
+{
+    mr_store_relaxed(&slot->alloc_calls, mr_load_relaxed(&mr_forked.alloc_calls));
+    mr_store_relaxed(&slot->free_calls, mr_load_relaxed(&mr_forked.free_calls));
+    mr_store_relaxed(&slot->bytes_base, mr_load_relaxed(&mr_forked.bytes_base));
+    mr_store_relaxed(&slot->countdown, mr_load_relaxed(&mr_forked.countdown));
+    slot->interval_code = mr_forked.interval_code;
+}
+
 struct mr_thread_slot *mr_thread_register(void)
 {
     struct mr_session *session = &mr_session;
@@ -60,6 +70,8 @@ struct mr_thread_slot *mr_thread_register(void)
     mr_store_relaxed(&slot->alloc_calls, 0);
     mr_store_relaxed(&slot->free_calls, 0);
     mr_thread_draw(slot, 0);
+    if (mr_self == &mr_forked)
+        take_over_forked(slot);
     /* A slot that was given back is live already, under the id 0: with the id the drain thread takes
      * it as the thread of that tid, and gives it back again when there is no such thread. */
     atomic_thread_fence(memory_order_release);
