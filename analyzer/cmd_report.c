@@ -6,15 +6,14 @@
 #include "diag.h"
 #include "query.h"
 #include "render.h"
+#include "report_head.h"
 #include "source.h"
-#include "units.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { VALUES_MAX = 16, SPARK_STEPS_MAX = 48, REPORTS_MAX = 256 };
+enum { VALUES_MAX = 16, REPORTS_MAX = 256 };
 
 enum { OPTION_FORMAT, OPTION_LIST, OPTION_EXPLAIN, OPTION_SQL, OPTION_PARAMETERS };
 
@@ -265,8 +264,6 @@ static bool bind_values(const struct request *request, const struct catalog_repo
     return true;
 }
 
-/* ---- above the rows ------------------------------------------------------------------------ */
-
 static int64_t run_wanted(const struct query_parameter *values, size_t value_count)
 {
     for (size_t i = 0; i < value_count; i++) {
@@ -275,151 +272,6 @@ static int64_t run_wanted(const struct query_parameter *values, size_t value_cou
         }
     }
     return 0;
-}
-
-static void append_unit(char *line, size_t line_bytes, const char *before, enum catalog_type type,
-                        const struct cell *value, bool ascii)
-{
-    char text[UNITS_BYTES];
-
-    units_value(text, type, (double)value->integer, ascii);
-    strncat(line, before, line_bytes - strlen(line) - 1);
-    strncat(line, text, line_bytes - strlen(line) - 1);
-}
-
-/* One line, or two where they do not fit; a command line may be of any length. */
-static void put_run(const struct render_options *out, const char *name, const char *command,
-                    const char *facts)
-{
-    size_t name_width = units_width(name, strlen(name)), facts_width = strlen(facts);
-    size_t command_width = units_width(command, strlen(command));
-    size_t room = out->width > name_width + 10 ? out->width - name_width - 3 : 10;
-    bool one_line = name_width + 2 + command_width + 2 + facts_width + 18 <= out->width;
-    size_t take = units_prefix(command, room);
-
-    render_style(out, STYLE_BOLD);
-    fputs(name, out->out);
-    render_style(out, STYLE_NONE);
-    fprintf(out->out, ": %.*s%s%s%s", (int)take, command,
-            !command[take] ? ""
-            : out->ascii   ? "..."
-                           : "…",
-            one_line ? ", " : "\n", facts);
-}
-
-/* "server.db: ./server --port 80, pid 4242, 10.0 s, sampled every 64.0 KiB, 3 events lost" */
-static status print_run(struct db *db, const struct render_options *out, const char *path,
-                        int64_t run)
-{
-    static const char sql[] =
-        "SELECT COALESCE(command_line, executable, '?'), pid, duration_ns, interval_bytes, "
-        "complete,"
-        "       end_reason,"
-        "       (SELECT COALESCE(MAX(dropped_samples), 0) + COALESCE(MAX(dropped_frees), 0)"
-        "          FROM recorder_tick t WHERE t.run_id = r.id),"
-        "       (SELECT COUNT(*) FROM run), id"
-        "  FROM run r"
-        " WHERE id = COALESCE(NULLIF($1, 0), (SELECT MIN(id) FROM run))";
-    struct query_parameter parameter = {"$1", {.kind = CELL_INTEGER, .integer = run}};
-    struct cell cells[9];
-    struct query *query = NULL;
-    char line[1024] = "";
-
-    TRY(query_open(db, "the facts of the run", sql, &parameter, 1, &query));
-    status step = query_step(query, cells);
-    if (step.code == STATUS_END) {
-        query_close(query);
-        diag_error("there is no run %" PRId64 " in \"%s\"", run, path);
-        diag_hint("memanalyze query \"%s\" 'SELECT id, command_line FROM run' lists them.", path);
-        return FAIL;
-    }
-    if (step.code == STATUS_OK) {
-        const char *slash = strrchr(path, '/');
-        const char *file = slash ? slash + 1 : path;
-        char *name = units_escape(file, strlen(file), out->ascii);
-        char *command = units_escape(cells[0].text, cells[0].text_bytes, out->ascii);
-
-        if (cells[1].kind == CELL_INTEGER) {
-            snprintf(line, sizeof line, "pid %" PRId64 ", ", cells[1].integer);
-        }
-        append_unit(line, sizeof line, "", TYPE_NS, &cells[2], out->ascii);
-        if (cells[3].kind == CELL_INTEGER) {
-            append_unit(line, sizeof line, ", sampled every ", TYPE_BYTES, &cells[3], out->ascii);
-        } else {
-            strcat(line, ", every allocation");
-        }
-        if (cells[6].kind == CELL_INTEGER) {
-            append_unit(line, sizeof line, ", ", TYPE_COUNT, &cells[6], out->ascii);
-            strcat(line, " events lost");
-        }
-        if (cells[7].integer > 1) {
-            append_unit(line, sizeof line, ", run ", TYPE_ID, &cells[8], out->ascii);
-            append_unit(line, sizeof line, " of ", TYPE_ID, &cells[7], out->ascii);
-        }
-        put_run(out, name ? name : "", command ? command : "", line);
-        if (cells[4].integer == 0) {
-            render_style(out, STYLE_YELLOW);
-            fputs(cells[5].kind == CELL_NULL ? ", no orderly end" : ", incomplete", out->out);
-            render_style(out, STYLE_NONE);
-        }
-        fputs("\n\n", out->out);
-        free(name);
-        free(command);
-        step = OK;
-    }
-    query_close(query);
-    return step;
-}
-
-/* Below the summary: how live and resident bytes went. */
-static status print_sparklines(struct db *db, const struct catalog *catalog,
-                               const struct render_options *out, int64_t run)
-{
-    const struct catalog_report *timeline = catalog_find(catalog, "timeline");
-    size_t steps =
-        (out->width - 20) / 2 < SPARK_STEPS_MAX ? (out->width - 20) / 2 : SPARK_STEPS_MAX;
-    const struct query_parameter parameters[] = {
-        {"$1", {.kind = run ? CELL_INTEGER : CELL_NULL, .integer = run}},
-        {"$2", {.kind = CELL_INTEGER, .integer = (int64_t)steps}}};
-    double live[SPARK_STEPS_MAX], resident[SPARK_STEPS_MAX];
-    struct cell cells[CATALOG_COLUMNS_MAX];
-    struct query *query = NULL;
-    size_t count = 0;
-    bool any_resident = false;
-
-    if (!timeline || timeline->origin) {
-        return OK;
-    }
-    TRY(query_open(db, "report \"timeline\"", timeline->text, parameters, 2, &query));
-    while (count < steps && query_column_count(query) <= CATALOG_COLUMNS_MAX &&
-           query_step(query, cells).code == STATUS_OK) {
-        live[count] = resident[count] = 0;
-        for (size_t i = 0; i < query_column_count(query); i++) {
-            const char *name = query_column_name(query, i);
-
-            if (strcmp(name, "live_bytes") == 0) {
-                live[count] = (double)cells[i].integer;
-            } else if (strcmp(name, "rss_bytes") == 0 && cells[i].kind == CELL_INTEGER) {
-                resident[count] = (double)cells[i].integer;
-                any_resident = true;
-            }
-        }
-        count++;
-    }
-    query_close(query);
-    if (count > 4) {
-        char *live_line = render_sparkline(live, count, out->ascii);
-        char *resident_line = render_sparkline(resident, count, out->ascii);
-
-        fprintf(out->out, "\nlive  %s", live_line ? live_line : "");
-        if (any_resident) {
-            fprintf(out->out, "   resident  %s", resident_line ? resident_line : "");
-        }
-        putc('\n', out->out);
-        free(live_line);
-        free(resident_line);
-    }
-    return OK;
 }
 
 /* ---- rows ---------------------------------------------------------------------------------- */
@@ -483,7 +335,7 @@ static status print_report(const struct request *request, const struct catalog *
     int64_t run = run_wanted(values, value_count);
     status result = OK;
     if (format == RENDER_TABLE) {
-        result = print_run(source.db, &out, path, run);
+        result = report_head_run(source.db, &out, path, run);
     }
     if (result.code == STATUS_OK) {
         result = query_open(source.db, title, report->text, values, value_count, &query);
@@ -493,7 +345,7 @@ static status print_report(const struct request *request, const struct catalog *
     }
     if (result.code == STATUS_OK && format == RENDER_TABLE &&
         strcmp(report->name, "summary") == 0) {
-        result = print_sparklines(source.db, catalog, &out, run);
+        result = report_head_sparklines(source.db, catalog, &out, run);
     }
     query_close(query);
     source_close(&source);
