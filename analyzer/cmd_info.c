@@ -5,6 +5,7 @@
 #include "diag.h"
 #include "progress.h"
 #include "read.h"
+#include "ring_read.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -350,8 +351,8 @@ static struct text or_unknown(struct text text)
 static void print_process(struct page *page, const struct header_record *header)
 {
     char command[2048];
-    struct text line = or_unknown(header->command_line.length ? header->command_line
-                                                              : header->executable);
+    struct text line =
+        or_unknown(header->command_line.length ? header->command_line : header->executable);
     size_t length = line.length < sizeof command - 1 ? line.length : sizeof command - 1;
 
     memcpy(command, line.bytes, length);
@@ -395,9 +396,10 @@ static void print_recorder(struct page *page, const struct header_record *header
     tell_text(page, "allocator", header->allocator);
     tell_text(page, "unwinder", header->unwinder);
     tell_text(page, "recorder_version", header->recorder_version);
-    tell_text(page, "mode", header->mode == MR_MODE_FULL      ? (struct text){"full", 4}
-                            : header->mode == MR_MODE_SAMPLED ? (struct text){"sampled", 7}
-                                                              : (struct text){0});
+    tell_text(page, "mode",
+              header->mode == MR_MODE_FULL      ? (struct text){"full", 4}
+              : header->mode == MR_MODE_SAMPLED ? (struct text){"sampled", 7}
+                                                : (struct text){0});
     tell_number(page, "interval_bytes",
                 header->mode == MR_MODE_FULL ? UNKNOWN : header->interval_bytes);
 }
@@ -406,7 +408,8 @@ static void print_amounts(struct page *page, const struct gathered *all)
 {
     const struct trace_facts *facts = trace_get_facts(all->trace);
     uint64_t recovered = trace_recovered_events(all->trace);
-    uint64_t events = facts->event_count + recovered, duration = ns_since_start(all, all->last_ticks);
+    uint64_t events = facts->event_count + recovered,
+             duration = ns_since_start(all, all->last_ticks);
     uint64_t calls = 0, bytes = 0, frees = 0;
 
     show(page, "duration", "%s", duration_words((double)duration).text);
@@ -480,9 +483,9 @@ static void print_gap_line(const struct page *page, const struct gathered *all, 
     if (gap->lost_events != UNKNOWN) {
         lost = count_words(gap->lost_events);
     }
-    show(page, first ? "gaps" : "", "%s to %s: %s, %s event%s lost (bytes %" PRIu64 " to %" PRIu64 ")",
-         from.text, to.text, gap->reason, lost.text, gap->lost_events == 1 ? "" : "s",
-         gap->first_byte, gap->last_byte);
+    show(page, first ? "gaps" : "",
+         "%s to %s: %s, %s event%s lost (bytes %" PRIu64 " to %" PRIu64 ")", from.text, to.text,
+         gap->reason, lost.text, gap->lost_events == 1 ? "" : "s", gap->first_byte, gap->last_byte);
 }
 
 static void print_json_gaps(struct page *page, const struct gathered *all)
@@ -518,6 +521,8 @@ static void print_ending(struct page *page, const struct gathered *all)
 
     if (reason) {
         show(page, "ended", "%s", sentences[all->end_reason]);
+    } else if (all->gap_count && all->gaps[all->gap_count - 1].reason == ring_read_still_running) {
+        show(page, "ended", "not yet: the process is still being recorded");
     } else if (trace_rings_found(all->trace)) {
         show(page, "ended", "killed; its last %s events are still in shared memory",
              count_words(recovered).text);
@@ -542,8 +547,12 @@ static void print_trace(struct page *page, const struct gathered *all)
 {
     const struct trace_facts *facts = trace_get_facts(all->trace);
     const struct header_record unknown = {
-        .pid = UNKNOWN, .parent_pid = UNKNOWN, .start_realtime_ns = UNKNOWN,
-        .interval_bytes = UNKNOWN, .mode = UNKNOWN, .start_reason = UNKNOWN,
+        .pid = UNKNOWN,
+        .parent_pid = UNKNOWN,
+        .start_realtime_ns = UNKNOWN,
+        .interval_bytes = UNKNOWN,
+        .mode = UNKNOWN,
+        .start_reason = UNKNOWN,
     };
     const struct header_record *header = trace_header(all->trace);
     char id[33];
@@ -620,8 +629,8 @@ static void print_run(struct page *page, struct statement *run)
     const char *command = db_string(run, 1);
     bool complete = db_int(run, 5);
 
-    show(page, "run", "%" PRId64 ": %s, pid %" PRId64, db_int(run, 0), command ? command : "unknown",
-         db_int(run, 2));
+    show(page, "run", "%" PRId64 ": %s, pid %" PRId64, db_int(run, 0),
+         command ? command : "unknown", db_int(run, 2));
     show(page, "started", "%s", wall_clock_words((uint64_t)db_int(run, 3)).text);
     show(page, "duration", "%s", duration_words((double)db_int(run, 4)).text);
     show(page, "events", "%s", count_words((uint64_t)db_int(run, 6)).text);

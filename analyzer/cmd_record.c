@@ -23,10 +23,19 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OPTION_OUTPUT, OPTION_INTERVAL, OPTION_FULL, OPTION_FORCE, OPTION_NO_CHILDREN, OPTION_QUIET };
+enum {
+    OPTION_OUTPUT,
+    OPTION_INTERVAL,
+    OPTION_FULL,
+    OPTION_FORCE,
+    OPTION_NO_CHILDREN,
+    OPTION_QUIET
+};
 static const struct command_option options[] = {
-    [OPTION_OUTPUT] = {"output", 'o', "TRACE", "file to write; PROGRAM.PID.zst unless told; %p pid, %e name"},
-    [OPTION_INTERVAL] = {"interval", 'i', "BYTES", "mean bytes between two samples; 64K unless told"},
+    [OPTION_OUTPUT] = {"output", 'o', "TRACE",
+                       "file to write; PROGRAM.PID.zst unless told; %p pid, %e name"},
+    [OPTION_INTERVAL] = {"interval", 'i', "BYTES",
+                         "mean bytes between two samples; 64K unless told"},
     [OPTION_FULL] = {"full", 0, NULL, "record every allocation"},
     [OPTION_FORCE] = {"force", 'f', NULL, "replace TRACE when it exists"},
     [OPTION_NO_CHILDREN] = {"no-children", 0, NULL, "leave the processes it starts alone"},
@@ -38,7 +47,7 @@ struct request {
     const char *output; /* NULL: named after the program and its pid */
     const char *interval;
     bool full, force, no_children, quiet;
-    char **program; /* argv of the host */
+    char **program;           /* argv of the host */
     char path[PATH_MAX];      /* of its executable */
     char directory[PATH_MAX]; /* of the trace, absolute */
     char name[NAME_MAX + 1];  /* of the trace */
@@ -74,13 +83,15 @@ static status find_program(struct request *request)
         }
         at += length + (at[length] == ':');
     }
-    diag_error("could not run \"%s\": %s", name, denied ? "it may not be executed" : "there is no such program");
+    diag_error("could not run \"%s\": %s", name,
+               denied ? "it may not be executed" : "there is no such program");
     if (denied) {
         diag_hint("chmod +x makes a file executable.");
     } else if (!strchr(name, '/') && access(name, F_OK) == 0) {
         diag_hint("There is a file of this name here: ./%s", name);
     } else {
-        diag_hint("Options of record stand before the program: memanalyze record -o t.zst -- program.");
+        diag_hint(
+            "Options of record stand before the program: memanalyze record -o t.zst -- program.");
     }
     return FAIL;
 }
@@ -262,7 +273,8 @@ static void forward_signals(void)
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        struct sigaction action = {.sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART}, old;
+        struct sigaction action = {.sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART},
+                         old;
 
         if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
             sigaction(numbers[i], &action, NULL);
@@ -376,7 +388,8 @@ static uint64_t count_children(const struct request *request, const char *trace,
         }
         size_t digits = strspn(rest, "0123456789");
         count += digits > 0 && strcmp(rest + digits, name + stem) == 0 &&
-                 fstatat(dirfd(directory), entry->d_name, &facts, 0) == 0 && facts.st_mtime >= since;
+                 fstatat(dirfd(directory), entry->d_name, &facts, 0) == 0 &&
+                 facts.st_mtime >= since;
     }
     if (directory) {
         closedir(directory);
@@ -394,7 +407,7 @@ static const char *shown_path(const struct request *request, const char *trace)
     }
     size_t length = getcwd(here, sizeof here) ? strlen(here) : 0;
     return length && strncmp(trace, here, length) == 0 && trace[length] == '/' ? trace + length + 1
-                                                                              : trace;
+                                                                               : trace;
 }
 
 static void say_what_was_recorded(const struct request *request, const char *path, time_t started)
@@ -412,8 +425,10 @@ static void say_what_was_recorded(const struct request *request, const char *pat
         return;
     }
     const struct trace_facts *all = trace_get_facts(trace);
-    double seconds = (double)trace_ns(trace, all->clock_count ? all->clocks[all->clock_count - 1].ticks
-                                                              : all->last_ticks) / 1e9;
+    double seconds =
+        (double)trace_ns(trace, all->clock_count ? all->clocks[all->clock_count - 1].ticks
+                                                 : all->last_ticks) /
+        1e9;
     diag_remark("memanalyze: recorded %.3g s: %" PRIu64 " events in %s (%.1f KiB)", seconds,
                 all->event_count, shown, (double)all->file_bytes / 1024);
     if (!all->ended) {
@@ -509,11 +524,12 @@ const struct command command_record = {
     .sentence = "run a program and record its memory",
     .usage = "record [OPTION...] [--] PROGRAM [ARGUMENT...]",
     .options = options,
-    .notes = "The exit code is the program's; 128 + n when signal n ended it; 1 or 2 when it was not run.\n"
-             "Processes it starts write traces of their own, TRACE.PID.zst.\n\n"
-             "Example:\n"
-             "  memanalyze record -o jq.zst -- jq . big.json > out.json\n"
-             "  memanalyze report leaks jq.zst",
+    .notes =
+        "The exit code is the program's; 128 + n when signal n ended it; 1 or 2 when it was not run.\n"
+        "Processes it starts write traces of their own, TRACE.PID.zst.\n\n"
+        "Example:\n"
+        "  memanalyze record -o jq.zst -- jq . big.json > out.json\n"
+        "  memanalyze report leaks jq.zst",
     .host_arguments = true,
     .run = run,
 };

@@ -80,7 +80,8 @@ static status write_block(struct recovery *recovery, uint32_t flags)
     const struct trace_facts *facts = trace_get_facts(recovery->trace);
 
     if (recovery->writer.sequence < recovery->found.missing_to_sequence) {
-        recovery->writer.sequence = recovery->found.missing_to_sequence; /* a gap, for readers to see */
+        /* A gap, for readers to see. */
+        recovery->writer.sequence = recovery->found.missing_to_sequence;
     }
     mr_encode_finish(encoder);
     if (encoder->event_count && encoder->last_event_ticks > recovery->last_ticks) {
@@ -194,7 +195,8 @@ static status put_gauges(void *context, const struct gauge_batch *batch)
     TRY(make_room(recovery, 0));
     for (size_t i = 0; i < batch->count; i++) {
         if (batch->metrics[i] < 64) { /* the encoder's limit; the recorder has fewer */
-            mr_encode_gauge(&recovery->encoder, batch->ticks[i], batch->metrics[i], batch->values[i]);
+            mr_encode_gauge(&recovery->encoder, batch->ticks[i], batch->metrics[i],
+                            batch->values[i]);
         }
     }
     return OK;
@@ -255,8 +257,7 @@ static status complain_no_rings(const struct recovery *recovery, const char *why
     const struct trace_facts *facts = trace_get_facts(recovery->trace);
 
     if (facts->ended) {
-        diag_error("could not recover \"%s\": it ended in order, nothing is missing at its end",
-                   recovery->input);
+        diag_error("could not recover \"%s\": nothing is missing at its end", recovery->input);
         diag_hint("memanalyze import %s", recovery->input);
         return FAIL;
     }
@@ -264,7 +265,8 @@ static status complain_no_rings(const struct recovery *recovery, const char *why
     if (why == ring_read_still_running) {
         diag_hint("Its trace is whole when the process has ended.");
     } else {
-        diag_detail("Its %" PRIu64 " intact blocks can be read without.", facts->intact_block_count);
+        diag_detail("Its %" PRIu64 " intact blocks can be read without.",
+                    facts->intact_block_count);
         diag_hint("memanalyze import %s", recovery->input);
     }
     return FAIL;
@@ -283,7 +285,10 @@ static status open_rings(struct recovery *recovery)
         return complain_no_rings(recovery, why);
     }
     struct record_sink learn = {
-        .context = recovery, .stacks = learn_stacks, .metric = learn_metric, .gap = count_gap,
+        .context = recovery,
+        .stacks = learn_stacks,
+        .metric = learn_metric,
+        .gap = count_gap,
     };
     return trace_read_blocks(recovery->trace, &learn, progress_update, NULL);
 }
@@ -463,8 +468,9 @@ const struct command command_recover = {
     .sentence = "make the trace of a killed process whole",
     .usage = "recover [OPTION...] TRACE",
     .options = options,
-    .notes = "A killed process leaves its last events in shared memory, until the machine restarts. import\n"
-             "reads them from there too; recover writes them into a trace that can be taken elsewhere,\n"
-             "and then frees the memory. Exit code 3: something is missing for good.",
+    .notes =
+        "A killed process leaves its last events in shared memory, until the machine restarts. import\n"
+        "reads them from there too; recover writes them into a trace that can be taken elsewhere,\n"
+        "and then frees the memory. Exit code 3: something is missing for good.",
     .run = run,
 };

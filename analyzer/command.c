@@ -71,7 +71,8 @@ const char *command_nearest(const char *word, const char *const *names, size_t c
         if (name_bytes >= WORD_BYTES_MAX) {
             continue;
         }
-        size_t distance = strncmp(names[i], word, word_bytes) == 0 ? 1 : edit_distance(word, names[i]);
+        size_t distance =
+            strncmp(names[i], word, word_bytes) == 0 ? 1 : edit_distance(word, names[i]);
         if (distance <= limit) {
             nearest = names[i];
             limit = distance - (distance > 0);
@@ -162,7 +163,8 @@ static int take_name(struct arguments *arguments, const char *argument)
     size_t name_bytes = strcspn(name, "=");
 
     for (int i = 0; options && options[i].name; i++) {
-        if (strlen(options[i].name) == name_bytes && memcmp(options[i].name, name, name_bytes) == 0) {
+        if (strlen(options[i].name) == name_bytes &&
+            memcmp(options[i].name, name, name_bytes) == 0) {
             return take_value(arguments, i, name[name_bytes] ? name + name_bytes + 1 : NULL);
         }
     }

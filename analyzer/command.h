@@ -29,7 +29,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum command_exit { /* see README.md */
+/* See README.md. */
+enum command_exit {
     EXIT_DONE = 0,
     EXIT_FAILED = 1,
     EXIT_USAGE = 2,
@@ -49,8 +50,8 @@ struct command {
     const char *sentence; /* lowercase, no period: for the list of commands */
     const char *usage;    /* without the program's name: "import TRACE... -o DATABASE" */
     const struct command_option *options; /* ends with a row without name; NULL: none */
-    const char *notes;    /* paragraphs and examples after the options; NULL: none */
-    bool host_arguments;  /* the first operand ends the options: the rest is a program's */
+    const char *notes;   /* paragraphs and examples after the options; NULL: none */
+    bool host_arguments; /* the first operand ends the options: the rest is a program's */
     int (*run)(const struct command *command, int argc, char **argv); /* argv[0] is the command */
 };
 

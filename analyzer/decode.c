@@ -51,10 +51,7 @@ struct pass { /* one decode_payload */
     status sink_status;
 };
 
-struct decoder *decoder_new(void)
-{
-    return calloc(1, sizeof(struct decoder));
-}
+struct decoder *decoder_new(void) { return calloc(1, sizeof(struct decoder)); }
 
 void decoder_free(struct decoder *decoder)
 {
@@ -62,10 +59,11 @@ void decoder_free(struct decoder *decoder)
         return;
     }
     struct array *const arrays[] = {
-        &decoder->parents, &decoder->pcs,         &decoder->ranges,        &decoder->ticks,
-        &decoder->threads, &decoder->addresses,   &decoder->sizes,         &decoder->extras,
-        &decoder->stacks,  &decoder->intervals,   &decoder->ids,           &decoder->frees,
-        &decoder->gauge_ticks, &decoder->gauge_metrics, &decoder->gauge_values,
+        &decoder->parents,       &decoder->pcs,           &decoder->ranges,
+        &decoder->ticks,         &decoder->threads,       &decoder->addresses,
+        &decoder->sizes,         &decoder->extras,        &decoder->stacks,
+        &decoder->intervals,     &decoder->ids,           &decoder->frees,
+        &decoder->gauge_ticks,   &decoder->gauge_metrics, &decoder->gauge_values,
         &decoder->metric_values,
     };
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
@@ -99,10 +97,7 @@ static void *array_room(struct array *array, size_t count, size_t row_bytes, boo
 
 /* ---- primitives ------------------------------------------------------------------------------ */
 
-static size_t left(const struct cursor *in)
-{
-    return (size_t)(in->end - in->at);
-}
+static size_t left(const struct cursor *in) { return (size_t)(in->end - in->at); }
 
 static problem get_uvarint(struct cursor *in, uint64_t *value)
 {
@@ -571,9 +566,8 @@ static problem decode_address_columns(struct cursor allocs, struct cursor frees,
             *free_out++ = base;
         }
     }
-    return bad || i != batch->count || allocs.at != allocs.end || frees.at != frees.end
-               ? bad_column
-               : NULL;
+    return bad || i != batch->count || allocs.at != allocs.end || frees.at != frees.end ? bad_column
+                                                                                        : NULL;
 }
 
 /* Sampled mode: a freed id is told by its distance from the latest allocation's. */
@@ -624,7 +618,7 @@ static problem decode_events_head(struct cursor *in, struct events_head *head)
     }
     /* Every row takes a byte at least, so a count that passes here can be trusted with memory. */
     for (size_t i = 0; i < MR_COLUMN_COUNT; i++) {
-        uint64_t rows = i < MR_COLUMN_ADDRESS   ? head->count
+        uint64_t rows = i < MR_COLUMN_ADDRESS ? head->count
                         : i < MR_COLUMN_FREED ? head->alloc_count
                                               : head->count - head->alloc_count;
 
@@ -715,7 +709,8 @@ static problem decode_events(struct pass *pass, struct cursor *in)
         CHECKED(decode_column_addresses(columns[MR_COLUMN_ADDRESS], addresses, allocs,
                                         head.base_address));
         CHECKED(decode_column_deltas(columns[MR_COLUMN_ID], ids, allocs, head.base_id));
-        CHECKED(decode_column_freed_ids(columns[MR_COLUMN_FREED], &batch, ids, freed, head.base_id));
+        CHECKED(
+            decode_column_freed_ids(columns[MR_COLUMN_FREED], &batch, ids, freed, head.base_id));
         batch.alloc_keys = ids;
     } else {
         CHECKED(decode_address_columns(columns[MR_COLUMN_ADDRESS], columns[MR_COLUMN_FREED], &batch,

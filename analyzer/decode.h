@@ -26,7 +26,7 @@ struct decoder *decoder_new(void); /* NULL: no memory; says nothing */
 void decoder_free(struct decoder *decoder);
 
 struct decode_result {
-    const char *problem; /* NULL: all of the payload was understood; else why the rest was skipped */
+    const char *problem; /* why the rest was skipped; NULL: all of it was understood */
     uint64_t events;     /* handed out, or skipped because sink->events is NULL */
     uint64_t last_ticks; /* of the last event handed out; block->first_ticks before */
 };

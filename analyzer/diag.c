@@ -14,10 +14,7 @@ enum { MESSAGE_BYTES = 4096 };
 
 static bool silent;
 
-static bool is_control(unsigned char byte)
-{
-    return byte < 0x20 || byte == 0x7f;
-}
+static bool is_control(unsigned char byte) { return byte < 0x20 || byte == 0x7f; }
 
 static void print_line(const char *prefix, const char *format, va_list arguments)
 {
@@ -66,27 +63,12 @@ static void print_line(const char *prefix, const char *format, va_list arguments
         errno = saved_errno;                                                                       \
     } while (0)
 
-void diag_error(const char *format, ...)
-{
-    PRINT_LINE("memanalyze: ");
-}
+void diag_error(const char *format, ...) { PRINT_LINE("memanalyze: "); }
 
-void diag_detail(const char *format, ...)
-{
-    PRINT_LINE("detail: ");
-}
+void diag_detail(const char *format, ...) { PRINT_LINE("detail: "); }
 
-void diag_hint(const char *format, ...)
-{
-    PRINT_LINE("hint: ");
-}
+void diag_hint(const char *format, ...) { PRINT_LINE("hint: "); }
 
-void diag_remark(const char *format, ...)
-{
-    PRINT_LINE("");
-}
+void diag_remark(const char *format, ...) { PRINT_LINE(""); }
 
-void diag_silence(void)
-{
-    silent = true;
-}
+void diag_silence(void) { silent = true; }

@@ -56,7 +56,8 @@ static void draw(double share, int64_t elapsed_ms)
     memset(cells, ' ', sizeof cells);
     memset(cells, '#', (size_t)(share * width));
     cells[width] = '\0';
-    int length = snprintf(line, sizeof line, "\r\033[K%s [%s] %3.0f%%", bar.what, cells, share * 100);
+    int length =
+        snprintf(line, sizeof line, "\r\033[K%s [%s] %3.0f%%", bar.what, cells, share * 100);
     if (left_s >= 0 && length > 0 && (size_t)length < sizeof line) {
         length += snprintf(line + length, sizeof line - (size_t)length, " %lld s left",
                            (long long)left_s);

@@ -158,10 +158,10 @@ struct scan {
     uint64_t offset;
     bool has_previous;
     struct mr_block_header previous; /* the last intact block */
-    const char *trouble;             /* why bytes before `offset` are being skipped; NULL: they are not */
+    const char *trouble; /* why bytes before `offset` are being skipped; NULL: they are not */
     uint64_t trouble_offset;
-    bool gap_told;                   /* of the block at `offset` */
-    bool has_bodiless;               /* in the trouble, the header of a block without its frame ... */
+    bool gap_told;     /* of the block at `offset` */
+    bool has_bodiless; /* in the trouble, the header of a block without its frame ... */
     struct mr_block_header bodiless; /* ... the latest */
 };
 
@@ -443,7 +443,8 @@ static status read_block(struct trace *trace, const struct scan_item *item,
     struct gap_record gap = {
         .first_ticks = result.last_ticks,
         .last_ticks = header->last_ticks,
-        .lost_events = result.events < header->event_count ? header->event_count - result.events : 0,
+        .lost_events =
+            result.events < header->event_count ? header->event_count - result.events : 0,
         .first_byte = item->offset,
         .last_byte = item->offset + MR_BLOCK_HEADER_BYTES + header->frame_bytes,
         .reason = result.problem,
@@ -478,9 +479,9 @@ static status keep_header(void *context, const struct header_record *header)
     }
     *kept = *header;
     struct text *const texts[] = {
-        &kept->recorder_version, &kept->executable,   &kept->command_line,     &kept->host,
-        &kept->boot_id,          &kept->ring_path,    &kept->architecture,     &kept->operating_system,
-        &kept->allocator,        &kept->unwinder,     &kept->capabilities,
+        &kept->recorder_version, &kept->executable, &kept->command_line, &kept->host,
+        &kept->boot_id,          &kept->ring_path,  &kept->architecture, &kept->operating_system,
+        &kept->allocator,        &kept->unwinder,   &kept->capabilities,
     };
     size_t bytes = 1;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -551,8 +552,8 @@ static status gather_facts(struct trace *trace)
 static void complain_foreign(struct trace *trace)
 {
     uint8_t start[16];
-    size_t bytes = trace->facts.file_bytes < sizeof start ? (size_t)trace->facts.file_bytes
-                                                          : sizeof start;
+    size_t bytes =
+        trace->facts.file_bytes < sizeof start ? (size_t)trace->facts.file_bytes : sizeof start;
     uint32_t word = 0;
 
     if (read_at(trace, 0, start, bytes).code != STATUS_OK) {
@@ -606,7 +607,8 @@ static status open_file(struct trace *trace)
     if (trace->file < 0 || fstat(trace->file, &facts) != 0) {
         diag_error("could not open trace \"%s\": %m", trace->path);
         if (errno == ENOENT) {
-            diag_hint("The recorder writes to the path in MEMREC_TRACE, where %%p is the process id.");
+            diag_hint(
+                "The recorder writes to the path in MEMREC_TRACE, where %%p is the process id.");
         }
         return FAIL;
     }
@@ -620,7 +622,8 @@ static status open_file(struct trace *trace)
     }
     if (facts.st_size == 0) {
         diag_error("could not read trace \"%s\": it is empty", trace->path);
-        diag_hint("The recorder had not written its first block. Was the process killed as it began?");
+        diag_hint(
+            "The recorder had not written its first block. Was the process killed as it began?");
         return FAIL;
     }
     trace->facts.file_bytes = (uint64_t)facts.st_size;
@@ -686,30 +689,18 @@ void trace_close(struct trace *trace)
     free(trace);
 }
 
-const struct trace_facts *trace_get_facts(const struct trace *trace)
-{
-    return &trace->facts;
-}
+const struct trace_facts *trace_get_facts(const struct trace *trace) { return &trace->facts; }
 
-const char *trace_path(const struct trace *trace)
-{
-    return trace->path;
-}
+const char *trace_path(const struct trace *trace) { return trace->path; }
 
 const struct header_record *trace_header(const struct trace *trace)
 {
     return trace->header_known ? &trace->header : NULL;
 }
 
-uint64_t trace_recovered_events(const struct trace *trace)
-{
-    return trace->recovered_events;
-}
+uint64_t trace_recovered_events(const struct trace *trace) { return trace->recovered_events; }
 
-bool trace_rings_found(const struct trace *trace)
-{
-    return trace->rings_found;
-}
+bool trace_rings_found(const struct trace *trace) { return trace->rings_found; }
 
 /* ---- reading --------------------------------------------------------------------------------- */
 

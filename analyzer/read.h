@@ -8,7 +8,7 @@
 
 #include "records.h"
 
-struct trace; /* an open trace; use from one thread */
+struct trace;       /* an open trace; use from one thread */
 struct ring_reader; /* ring_read.h */
 
 struct mr_block_header; /* schema/trace_format.h */
@@ -20,10 +20,10 @@ struct clock_pair {
 struct trace_facts { /* known after trace_open */
     uint8_t trace_id[16];
     uint64_t file_bytes, block_count, intact_block_count, gap_count;
-    uint64_t event_count;      /* in intact blocks */
+    uint64_t event_count; /* in intact blocks */
     uint64_t first_ticks, last_ticks;
-    uint64_t last_sequence;    /* of the last intact block */
-    bool ended;                /* the last block says so */
+    uint64_t last_sequence; /* of the last intact block */
+    bool ended;             /* the last block says so */
     uint16_t major, minor;
     const struct clock_pair *clocks; /* by ticks, rising; valid until trace_close */
     size_t clock_count;

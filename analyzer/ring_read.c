@@ -96,10 +96,7 @@ struct ring_reader {
 };
 
 /* A stack that was cut off is another one than the whole stack of the same frames. */
-static uint64_t stack_key(uint64_t hash, bool truncated)
-{
-    return truncated ? ~hash : hash;
-}
+static uint64_t stack_key(uint64_t hash, bool truncated) { return truncated ? ~hash : hash; }
 
 static status no_memory(void)
 {
@@ -137,7 +134,8 @@ static struct node *find_by_hash(const struct stack_index *stacks, uint64_t hash
 }
 
 /* A node of the same key gives way: the latest announcement counts. */
-static void index_put(const struct stack_index *stacks, struct index *index, bool by_hash, size_t place)
+static void index_put(const struct stack_index *stacks, struct index *index, bool by_hash,
+                      size_t place)
 {
     const struct node *node = &stacks->nodes[place];
 
@@ -379,7 +377,8 @@ status ring_read_remove(struct ring_reader *reader)
     struct stat opened, named;
 
     if (fstat(reader->file, &opened) == 0 && lstat(reader->path, &named) == 0 &&
-        opened.st_dev == named.st_dev && opened.st_ino == named.st_ino && unlink(reader->path) == 0) {
+        opened.st_dev == named.st_dev && opened.st_ino == named.st_ino &&
+        unlink(reader->path) == 0) {
         return OK;
     }
     diag_error("could not remove \"%s\": %m", reader->path);
@@ -473,7 +472,8 @@ static status open_rings(struct ring_reader *reader)
             reader->result->damaged_rings++;
             continue;
         }
-        *ring = (struct ring){.number = i, .at = written ? head.pending_tail : head.tail, .end = head.head};
+        *ring = (struct ring){
+            .number = i, .at = written ? head.pending_tail : head.tail, .end = head.head};
         if (ring->at == ring->end) {
             continue;
         }
@@ -666,7 +666,9 @@ static status tell_threads(struct ring_reader *reader)
     for (size_t i = 0; i < MR_THREAD_SLOTS; i++) {
         TRY(read_slot(reader, i, &slot));
         if (slot.state == MR_THREAD_LIVE && slot.id) {
-            struct thread_record thread = {slot.id, slot.tid, slot.start_ticks,
+            struct thread_record thread = {slot.id,
+                                           slot.tid,
+                                           slot.start_ticks,
                                            {slot.name, strnlen(slot.name, sizeof slot.name)}};
             TRY(HAND(reader, thread, &thread));
         }
@@ -729,7 +731,8 @@ status ring_read_records(struct ring_reader *reader, const struct record_sink *s
 {
     const struct mr_shared *shared = &reader->shared;
     uint64_t next = reader->last_sequence == UNKNOWN ? 0 : reader->last_sequence + 1;
-    uint64_t written = shared->committed_sequence == UINT64_MAX ? 0 : shared->committed_sequence + 1;
+    uint64_t written =
+        shared->committed_sequence == UINT64_MAX ? 0 : shared->committed_sequence + 1;
 
     *result = (struct ring_result){
         .missing_from_sequence = next < written ? next : written,

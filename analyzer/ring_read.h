@@ -15,8 +15,8 @@ struct ring_source { /* what the trace says about its rings */
     struct text boot_id;
     const uint8_t *trace_id; /* 16 bytes */
     uint64_t pid;
-    uint64_t last_sequence;  /* of the last intact block; UNKNOWN: there is none */
-    uint64_t last_ticks;     /* of the last event in the trace */
+    uint64_t last_sequence; /* of the last intact block; UNKNOWN: there is none */
+    uint64_t last_ticks;    /* of the last event in the trace */
 };
 
 /* Opens the rings. Returns NULL and a static phrase in *why_not when there are none to read: another
@@ -44,9 +44,10 @@ struct ring_result {
     uint64_t owed_frees;    /* of these, frees whose time is only known to be before the end */
     uint64_t lost_stacks;   /* allocations whose stack is not to be found: given node 0 */
     uint64_t damaged_rings; /* their rest could not be understood */
-    uint64_t missing_from_sequence; /* blocks [from, to) were written, but are not in the trace ... */
-    uint64_t missing_to_sequence;   /* ... equal: none */
     uint64_t last_ticks;    /* of the last event */
+
+    /* Blocks from, from + 1 ... to - 1 were written, but are not in the trace. */
+    uint64_t missing_from_sequence, missing_to_sequence;
 };
 
 /* Hands out threads, new stack nodes, events in time order, each thread's final counters and the last

@@ -266,7 +266,8 @@ static uint64_t next_time(struct maker *maker)
             double ns = value * units[i].ns;
             uint64_t ticks = (uint64_t)(ns / TICK_NS + 0.5);
 
-            if (ns < 0 || ns - (double)ticks * TICK_NS > 0.01 || (double)ticks * TICK_NS - ns > 0.01) {
+            if (ns < 0 || ns - (double)ticks * TICK_NS > 0.01 ||
+                (double)ticks * TICK_NS - ns > 0.01) {
                 complain(maker, "%s is not a multiple of %d ns", word, TICK_NS);
             }
             return ticks * TICK_NS;
@@ -304,7 +305,8 @@ static struct name *find_name(struct name *names, size_t count, const char *text
     return NULL;
 }
 
-static struct name *add_name(struct maker *maker, struct name *names, size_t *count, const char *text)
+static struct name *add_name(struct maker *maker, struct name *names, size_t *count,
+                             const char *text)
 {
     if (*count == NAMES_MAX) {
         complain(maker, "too many names");
@@ -334,10 +336,7 @@ static struct item *add_item(struct maker *maker, enum item_kind kind)
     return item;
 }
 
-static uint64_t ticks_of(uint64_t ns)
-{
-    return START_TICKS + ns / TICK_NS;
-}
+static uint64_t ticks_of(uint64_t ns) { return START_TICKS + ns / TICK_NS; }
 
 static void entry(struct bytes *header, unsigned key, const void *value, size_t length)
 {
@@ -359,13 +358,20 @@ static bool make_run_word(struct maker *maker, struct bytes *header)
         unsigned key;
         bool number;
     } keys[] = {
-        {"interval", MR_KEY_INTERVAL_BYTES, true},   {"exe", MR_KEY_EXECUTABLE, false},
-        {"pid", MR_KEY_PID, true},                   {"parent-pid", MR_KEY_PARENT_PID, true},
-        {"host", MR_KEY_HOST, false},                {"boot", MR_KEY_BOOT_ID, false},
-        {"allocator", MR_KEY_ALLOCATOR, false},      {"unwinder", MR_KEY_UNWINDER, false},
-        {"arch", MR_KEY_ARCHITECTURE, false},        {"os", MR_KEY_OPERATING_SYSTEM, false},
-        {"recorder", MR_KEY_RECORDER_VERSION, false}, {"page", MR_KEY_PAGE_BYTES, true},
-        {"depth", MR_KEY_STACK_DEPTH_MAX, true},     {"rings", MR_KEY_RING_PATH, false},
+        {"interval", MR_KEY_INTERVAL_BYTES, true},
+        {"exe", MR_KEY_EXECUTABLE, false},
+        {"pid", MR_KEY_PID, true},
+        {"parent-pid", MR_KEY_PARENT_PID, true},
+        {"host", MR_KEY_HOST, false},
+        {"boot", MR_KEY_BOOT_ID, false},
+        {"allocator", MR_KEY_ALLOCATOR, false},
+        {"unwinder", MR_KEY_UNWINDER, false},
+        {"arch", MR_KEY_ARCHITECTURE, false},
+        {"os", MR_KEY_OPERATING_SYSTEM, false},
+        {"recorder", MR_KEY_RECORDER_VERSION, false},
+        {"page", MR_KEY_PAGE_BYTES, true},
+        {"depth", MR_KEY_STACK_DEPTH_MAX, true},
+        {"rings", MR_KEY_RING_PATH, false},
         {"capabilities", MR_KEY_CAPABILITIES, false},
         {"start-unix-ns", MR_KEY_START_REALTIME_NS, true},
     };
@@ -541,8 +547,8 @@ static bool make_stack(struct maker *maker)
 
 static uint64_t next_stack(struct maker *maker)
 {
-    if (maker->word < maker->word_count && strspn(maker->words[maker->word], "0123456789") ==
-                                               strlen(maker->words[maker->word])) {
+    if (maker->word < maker->word_count &&
+        strspn(maker->words[maker->word], "0123456789") == strlen(maker->words[maker->word])) {
         return next_number(maker);
     }
     const char *name = next_word(maker);
@@ -668,7 +674,9 @@ static void make_end(struct maker *maker)
 {
     struct item *item = add_item(maker, ITEM_END);
 
-    item->a = next_is(maker, "exec") ? MR_END_EXEC : next_is(maker, "stop") ? MR_END_STOP : MR_END_EXIT;
+    item->a = next_is(maker, "exec")   ? MR_END_EXEC
+              : next_is(maker, "stop") ? MR_END_STOP
+                                       : MR_END_EXIT;
     next_is(maker, "exit");
 }
 
@@ -989,7 +997,8 @@ static void add_event(struct writer *writer, struct item *event)
         }
         if (!event->id) {
             maker->line = event->line;
-            complain(maker, "nothing at 0x%llx is there to be freed", (unsigned long long)event->address);
+            complain(maker, "nothing at 0x%llx is there to be freed",
+                     (unsigned long long)event->address);
         }
     }
     if (writer->event_count == writer->event_capacity) {

@@ -80,7 +80,8 @@ static status dump_module(void *context, const struct module_record *module)
     fprintf(out, "module %" PRIu64 " ticks=%" PRIu64 " bias=%" PRIx64, module->id, module->ticks,
             module->bias);
     for (size_t i = 0; i < module->range_count; i++) {
-        fprintf(out, " %" PRIx64 "+%" PRIx64, module->ranges[i].start, module->ranges[i].size_bytes);
+        fprintf(out, " %" PRIx64 "+%" PRIx64, module->ranges[i].start,
+                module->ranges[i].size_bytes);
     }
     print_text(out, "build_id", module->build_id);
     print_text(out, "path", module->path);
@@ -158,8 +159,9 @@ static status dump_events(void *context, const struct event_batch *batch)
             fputc('\n', out);
             a++;
         } else {
-            fprintf(out, batch->has_ids ? "free %" PRIu64 " thread=%" PRIu32 " op=%02x %s=%" PRIu64 "\n"
-                                        : "free %" PRIu64 " thread=%" PRIu32 " op=%02x %s=%" PRIx64 "\n",
+            fprintf(out,
+                    batch->has_ids ? "free %" PRIu64 " thread=%" PRIu32 " op=%02x %s=%" PRIu64 "\n"
+                                   : "free %" PRIu64 " thread=%" PRIu32 " op=%02x %s=%" PRIx64 "\n",
                     batch->ticks[i], batch->threads[i], batch->ops[i], key, batch->free_keys[f]);
             f++;
         }

@@ -77,7 +77,8 @@ static status take_events(void *context, const struct event_batch *batch)
     size_t allocs = 0;
 
     for (size_t i = 0; i < batch->count; i++) {
-        promise(!block || (batch->ticks[i] >= block->first_ticks && batch->ticks[i] <= block->last_ticks),
+        promise(!block ||
+                    (batch->ticks[i] >= block->first_ticks && batch->ticks[i] <= block->last_ticks),
                 "events lie in their block's time");
         allocs += batch->ops[i] >> 7;
         touched += batch->threads[i];
@@ -160,7 +161,8 @@ static void read_as_file(const uint8_t *data, size_t size)
     if (write(file, data, size) == (ssize_t)size) {
         snprintf(path, sizeof path, "/proc/self/fd/%d", file);
         if (trace_open(path, &trace).code == STATUS_OK) {
-            promise(trace_read(trace, &takes, NULL, NULL).code == STATUS_OK, "only a sink can fail");
+            promise(trace_read(trace, &takes, NULL, NULL).code == STATUS_OK,
+                    "only a sink can fail");
             trace_close(trace);
         }
     }

@@ -129,7 +129,7 @@ static status compare_events(void *context, const struct event_batch *batch)
 
 static void round_trip(bool full)
 {
-    static const uint8_t ops[] = {MR_OP_FREE,   MR_OP_FREE_BY_REALLOC, MR_OP_MALLOC, MR_OP_CALLOC,
+    static const uint8_t ops[] = {MR_OP_FREE,    MR_OP_FREE_BY_REALLOC, MR_OP_MALLOC, MR_OP_CALLOC,
                                   MR_OP_REALLOC, MR_OP_ALIGNED,         MR_OP_NEW,    0xff};
     struct expected *expected = calloc(1, sizeof *expected);
     struct mr_encoder encoder;

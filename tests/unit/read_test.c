@@ -133,27 +133,28 @@ static void check_gaps(const char *damage, const char *expected)
 
 static void whole_trace_is_read(void)
 {
-    check_dump(four_blocks,
-               "header pid=42 executable=\"/bin/x\" start_ticks=1000000 "
-               "start_monotonic_ns=5000000000 interval=65536 mode=0\n"
-               "thread 1 tid=1001 ticks=1000000 name=\"main\"\n"
-               "module 1 ticks=1000000 bias=400000 400000+10000 build_id=\"\\xaaU\" path=\"libx\"\n"
-               "stack 2 parent=0 pc=401020\n"
-               "stack 3 parent=2 pc=401010\n"
-               "alloc 2000000 thread=1 op=81 address=1000 size=100 extra=12 stack=3 interval=1 id=1\n"
-               "free 3000000 thread=1 op=00 id=1\n"
-               "alloc 4000000 thread=1 op=81 address=2000 size=100 extra=0 stack=3 interval=1 id=2\n"
-               "alloc 4100000 thread=1 op=81 address=3000 size=200 extra=0 stack=3 interval=1 id=3\n"
-               "alloc 4200000 thread=1 op=81 address=4001 size=300 extra=0 stack=3 interval=1 id=4\n"
-               "free 4300000 thread=1 op=00 id=2\n"
-               "metric 1 unit=1 kind=0 name=\"process.rss_bytes\"\n"
-               "gauge 4300000 metric=1 value=4096\n"
-               "alloc 5000000 thread=2 op=81 address=2000 size=70000 extra=0 stack=0 interval=3 id=5\n"
-               "free 5100000 thread=1 op=03 id=4\n"
-               "alloc 5100000 thread=1 op=83 address=4001 size=301 extra=0 stack=0 interval=1 id=6\n"
-               "free 6000000 thread=1 op=00 id=3\n"
-               "counters 1 ticks=7000000 flags=0 allocs=7 bytes=900 frees=4\n"
-               "end reason=0 ticks=8000000\n");
+    check_dump(
+        four_blocks,
+        "header pid=42 executable=\"/bin/x\" start_ticks=1000000 "
+        "start_monotonic_ns=5000000000 interval=65536 mode=0\n"
+        "thread 1 tid=1001 ticks=1000000 name=\"main\"\n"
+        "module 1 ticks=1000000 bias=400000 400000+10000 build_id=\"\\xaaU\" path=\"libx\"\n"
+        "stack 2 parent=0 pc=401020\n"
+        "stack 3 parent=2 pc=401010\n"
+        "alloc 2000000 thread=1 op=81 address=1000 size=100 extra=12 stack=3 interval=1 id=1\n"
+        "free 3000000 thread=1 op=00 id=1\n"
+        "alloc 4000000 thread=1 op=81 address=2000 size=100 extra=0 stack=3 interval=1 id=2\n"
+        "alloc 4100000 thread=1 op=81 address=3000 size=200 extra=0 stack=3 interval=1 id=3\n"
+        "alloc 4200000 thread=1 op=81 address=4001 size=300 extra=0 stack=3 interval=1 id=4\n"
+        "free 4300000 thread=1 op=00 id=2\n"
+        "metric 1 unit=1 kind=0 name=\"process.rss_bytes\"\n"
+        "gauge 4300000 metric=1 value=4096\n"
+        "alloc 5000000 thread=2 op=81 address=2000 size=70000 extra=0 stack=0 interval=3 id=5\n"
+        "free 5100000 thread=1 op=03 id=4\n"
+        "alloc 5100000 thread=1 op=83 address=4001 size=301 extra=0 stack=0 interval=1 id=6\n"
+        "free 6000000 thread=1 op=00 id=3\n"
+        "counters 1 ticks=7000000 flags=0 allocs=7 bytes=900 frees=4\n"
+        "end reason=0 ticks=8000000\n");
 }
 
 static void damage_becomes_gaps(void)
@@ -166,7 +167,8 @@ static void damage_becomes_gaps(void)
     CHECK(mktrace("test", four_blocks, &bytes, &size_bytes));
     for (size_t i = 1; i < BLOCKS; i++) {
         const uint8_t *from = bytes + at[i - 1] + 16; /* past the magic of the block before */
-        const uint8_t *next = memmem(from, size_bytes - (size_t)(from - bytes), "\x89MREC\r\n\x1a", 8);
+        const uint8_t *next =
+            memmem(from, size_bytes - (size_t)(from - bytes), "\x89MREC\r\n\x1a", 8);
 
         at[i] = (uint64_t)(next - bytes) - 8;
     }
@@ -190,9 +192,11 @@ static void damage_becomes_gaps(void)
              (unsigned long long)at[2], (unsigned long long)(2 * at[2] - at[1]));
     check_gaps("damage repeat block 1", expected);
     snprintf(expected, sizeof expected,
-             "\"not a block\" ticks=4000000-4000000 lost=2 bytes=0-%llu\n", (unsigned long long)at[1]);
+             "\"not a block\" ticks=4000000-4000000 lost=2 bytes=0-%llu\n",
+             (unsigned long long)at[1]);
     check_gaps("damage flip block 0 3 0", expected);
-    snprintf(expected, sizeof expected, "\"missing block\" ticks=4000000-4000000 lost=2 bytes=0-0\n");
+    snprintf(expected, sizeof expected,
+             "\"missing block\" ticks=4000000-4000000 lost=2 bytes=0-0\n");
     check_gaps("damage remove block 0", expected);
     snprintf(expected, sizeof expected, "\"cut off\" ticks=4300000-? lost=? bytes=%llu-%llu\n",
              (unsigned long long)at[2], (unsigned long long)at[2] + 77);
@@ -202,7 +206,8 @@ static void damage_becomes_gaps(void)
              (unsigned long long)at[3], (unsigned long long)at[3]);
     check_gaps("damage remove block 3", expected);
     /* The last block's header tells what its frame held. */
-    snprintf(expected, sizeof expected, "\"cut off\" ticks=5100000-6000000 lost=1 bytes=%llu-%llu\n",
+    snprintf(expected, sizeof expected,
+             "\"cut off\" ticks=5100000-6000000 lost=1 bytes=%llu-%llu\n",
              (unsigned long long)at[3], (unsigned long long)at[3] + 125);
     check_gaps("damage cut block 3 125", expected);
 }
@@ -226,7 +231,8 @@ static void malformed_sections_become_gaps(void)
         {"raw 7 00 01 02 00 00 00", "more allocations than events"},
         /* one free, no column long enough; then one whose op says allocation */
         {"raw 7 00 01 00 00 00 00 00000000000000000000", "a column does not hold its rows"},
-        {"raw 7 00 01 00 00 00 00 0181 0100 0101 000000000000 0100", "operations and counts disagree"},
+        {"raw 7 00 01 00 00 00 00 0181 0100 0101 000000000000 0100",
+         "operations and counts disagree"},
         /* a free at ticks 0 in a block that begins later */
         {"raw 7 00 01 00 00 00 00 0100 0100 0101 000000000000 0100",
          "an event lies outside its block's time"},
@@ -248,13 +254,14 @@ static void malformed_sections_become_gaps(void)
         }
         free(dumped);
     }
-    check_dump("run full\nraw 99 0102030405\nat 10ms alloc 0x10 1\nat 10ms alloc 0xffffffffffffffff 1\n"
-               "at 10ms free 0x3\nat 20ms end\n",
-               "header start_ticks=1000000 start_monotonic_ns=5000000000 mode=1\n"
-               "alloc 2000000 thread=1 op=81 address=10 size=1 extra=0 stack=0 interval=0\n"
-               "alloc 2000000 thread=1 op=81 address=ffffffffffffffff size=1 extra=0 stack=0 interval=0\n"
-               "free 2000000 thread=1 op=00 address=3\n"
-               "end reason=0 ticks=3000000\n");
+    check_dump(
+        "run full\nraw 99 0102030405\nat 10ms alloc 0x10 1\nat 10ms alloc 0xffffffffffffffff 1\n"
+        "at 10ms free 0x3\nat 20ms end\n",
+        "header start_ticks=1000000 start_monotonic_ns=5000000000 mode=1\n"
+        "alloc 2000000 thread=1 op=81 address=10 size=1 extra=0 stack=0 interval=0\n"
+        "alloc 2000000 thread=1 op=81 address=ffffffffffffffff size=1 extra=0 stack=0 interval=0\n"
+        "free 2000000 thread=1 op=00 address=3\n"
+        "end reason=0 ticks=3000000\n");
 }
 
 static void every_cut_and_every_bit(void)

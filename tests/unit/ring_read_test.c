@@ -71,13 +71,17 @@ static void push(int ring, const uint64_t *words, unsigned count)
     }
 }
 
-static void push_alloc(int ring, uint64_t ticks, uint64_t id, const uint64_t *frames, unsigned count,
-                       bool announce, bool truncated)
+static void push_alloc(int ring, uint64_t ticks, uint64_t id, const uint64_t *frames,
+                       unsigned count, bool announce, bool truncated)
 {
     uint64_t words[MR_EVENT_WORDS_MAX] = {
         mr_meta(MR_OP_MALLOC, announce ? count : 0, 1, truncated ? MR_META_TRUNCATED : 0,
                 (uint32_t)ring + 1),
-        ticks, 0x1000 * id, mr_size_word(100 + id, 12), id, mr_stack_hash(frames, count),
+        ticks,
+        0x1000 * id,
+        mr_size_word(100 + id, 12),
+        id,
+        mr_stack_hash(frames, count),
     };
 
     memcpy(words + MR_ALLOC_WORDS, frames, count * sizeof *frames);
@@ -200,9 +204,15 @@ static void events_are_merged_and_stacks_found(uint64_t pid)
     push_alloc(1, 250, 5, new_stack + 1, 1, true, true);
     image.shared->owed_frees[3] = 2;
     image.shared->dropped_frees = 7;
-    image.threads[4] = (struct mr_thread_slot){
-        .countdown = 50, .alloc_calls = 11, .free_calls = 3, .bytes_base = 1050,
-        .state = MR_THREAD_LIVE, .id = 1, .tid = 77, .start_ticks = 120, .name = "main"};
+    image.threads[4] = (struct mr_thread_slot){.countdown = 50,
+                                               .alloc_calls = 11,
+                                               .free_calls = 3,
+                                               .bytes_base = 1050,
+                                               .state = MR_THREAD_LIVE,
+                                               .id = 1,
+                                               .tid = 77,
+                                               .start_ticks = 120,
+                                               .name = "main"};
     char *text = dump_rings(0, pid, &result);
     CHECK_STR(text,
               "thread 1 tid=77 ticks=120 name=\"main\"\n"
