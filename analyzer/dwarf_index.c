@@ -3,13 +3,27 @@
 #include "dwarf_index.h"
 
 #include "extents.h"
+#include "text_pool.h"
 
 #include <dwarf.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Deeper trees than any compiler makes are damaged, or made to exhaust our stack. */
 #define DWARF_INDEX_DEPTH_MAX 200u
+
+/* Compilers write no linkage name for functions that the linker does not see: those of anonymous
+ * namespaces, of local classes and lambdas. Their names alone ("operator()") say little. */
+struct dwarf_qualified {
+    Dwarf_Off offset;
+    const char *name;
+};
+
+struct dwarf_scope { /* what lies around a DIE, innermost first */
+    const struct dwarf_scope *outer;
+    const char *name;
+};
 
 struct dwarf_unit {
     Dwarf_Die lines; /* the unit that owns the line table */
@@ -18,6 +32,8 @@ struct dwarf_unit {
     struct extents functions; /* value: index of `dies` */
     Dwarf_Die *dies;
     size_t die_count, die_capacity;
+    struct dwarf_qualified *qualified; /* by offset, rising */
+    size_t qualified_count, qualified_capacity;
 };
 
 struct dwarf_index {
@@ -26,6 +42,7 @@ struct dwarf_index {
     struct extents extents; /* value: index of `units` */
     struct dwarf_unit *units;
     size_t unit_count, unit_capacity;
+    struct text_pool pool;
 };
 
 struct dwarf_index *dwarf_index_open(Dwarf *dwarf)
@@ -44,7 +61,9 @@ void dwarf_index_close(struct dwarf_index *index)
         for (size_t i = 0; i < index->unit_count; i++) {
             extents_free(&index->units[i].functions);
             free(index->units[i].dies);
+            free(index->units[i].qualified);
         }
+        text_pool_free(&index->pool);
         extents_free(&index->extents);
         free(index->units);
         free(index);
@@ -130,8 +149,65 @@ static void dwarf_add_function(struct dwarf_unit *unit, Dwarf_Die *die)
     }
 }
 
-/* Functions are found in units, namespaces, classes, and inside functions and their blocks. */
-static void dwarf_read_functions(struct dwarf_unit *unit, Dwarf_Die *parent, unsigned depth)
+/* "outer::inner::name" */
+static const char *dwarf_qualify(struct text_pool *pool, const struct dwarf_scope *scope,
+                                 const char *name)
+{
+    size_t bytes = strlen(name) + 1;
+    char *text;
+
+    for (const struct dwarf_scope *at = scope; at; at = at->outer) {
+        bytes += strlen(at->name) + 2;
+    }
+    text = text_pool_room(pool, bytes);
+    if (!text) {
+        return NULL;
+    }
+    char *end = text + bytes - strlen(name) - 1;
+
+    memcpy(end, name, strlen(name) + 1);
+    for (const struct dwarf_scope *at = scope; at; at = at->outer) {
+        size_t length = strlen(at->name);
+
+        end -= length + 2;
+        memcpy(end, at->name, length);
+        memcpy(end + length, "::", 2);
+    }
+    return text;
+}
+
+static void dwarf_add_qualified(struct dwarf_index *index, struct dwarf_unit *unit, Dwarf_Die *die,
+                                const struct dwarf_scope *scope)
+{
+    const char *name = dwarf_diename(die);
+
+    if (!scope || !name || dwarf_hasattr(die, DW_AT_linkage_name) ||
+        dwarf_hasattr(die, DW_AT_MIPS_linkage_name) || dwarf_hasattr(die, DW_AT_specification) ||
+        dwarf_hasattr(die, DW_AT_abstract_origin)) {
+        return;
+    }
+    if (unit->qualified_count == unit->qualified_capacity) {
+        size_t capacity = unit->qualified_capacity ? unit->qualified_capacity * 2 : 32;
+        struct dwarf_qualified *qualified = realloc(unit->qualified, capacity * sizeof *qualified);
+
+        if (!qualified) {
+            return;
+        }
+        unit->qualified = qualified;
+        unit->qualified_capacity = capacity;
+    }
+    name = dwarf_qualify(&index->pool, scope, name);
+    if (name) {
+        unit->qualified[unit->qualified_count++] =
+            (struct dwarf_qualified){dwarf_dieoffset(die), name};
+    }
+}
+
+/* Functions are found in units, namespaces, classes, and inside functions and their blocks. Scopes
+ * are kept for languages that have them: `scoped`. */
+static void dwarf_read_functions(struct dwarf_index *index, struct dwarf_unit *unit,
+                                 Dwarf_Die *parent, const struct dwarf_scope *scope, bool scoped,
+                                 unsigned depth)
 {
     Dwarf_Die die;
 
@@ -139,24 +215,47 @@ static void dwarf_read_functions(struct dwarf_unit *unit, Dwarf_Die *parent, uns
         return;
     }
     do {
+        const char *name = scoped ? dwarf_diename(&die) : NULL;
+        struct dwarf_scope inner = {.outer = scope, .name = name};
+
         switch (dwarf_tag(&die)) {
         case DW_TAG_subprogram:
             dwarf_add_function(unit, &die);
-            dwarf_read_functions(unit, &die, depth + 1);
+            dwarf_add_qualified(index, unit, &die, scope);
             break;
         case DW_TAG_namespace:
-        case DW_TAG_module:
+            inner.name = scoped && !name ? "(anonymous namespace)" : name;
+            break;
         case DW_TAG_class_type:
-        case DW_TAG_structure_type:
+        case DW_TAG_structure_type: /* without a name and with code: a lambda */
+            inner.name = scoped && !name ? "<lambda>" : name;
+            break;
+        case DW_TAG_module:
         case DW_TAG_union_type:
         case DW_TAG_enumeration_type: /* Rust: impl blocks */
+            break;
         case DW_TAG_lexical_block:
-            dwarf_read_functions(unit, &die, depth + 1);
+            inner.name = NULL;
             break;
         default:
-            break;
+            continue;
         }
+        dwarf_read_functions(index, unit, &die, inner.name ? &inner : scope, scoped, depth + 1);
     } while (dwarf_siblingof(&die, &die) == 0);
+}
+
+static bool dwarf_has_scopes(Dwarf_Die *unit)
+{
+    switch (dwarf_srclang(unit)) {
+    case DW_LANG_C_plus_plus:
+    case DW_LANG_C_plus_plus_03:
+    case DW_LANG_C_plus_plus_11:
+    case DW_LANG_C_plus_plus_14:
+    case DW_LANG_Rust:
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* The inlined call that holds the address, directly in `parent` or in a block of it. */
@@ -189,19 +288,63 @@ static bool dwarf_find_inlined(Dwarf_Die *parent, uint64_t address, unsigned dep
     return false;
 }
 
-static const char *dwarf_name(Dwarf_Die *die)
+/* The DIE that a copy was made from: the one inside its scope. */
+static Dwarf_Die dwarf_origin(Dwarf_Die die)
 {
-    static const unsigned names[] = {DW_AT_linkage_name, DW_AT_MIPS_linkage_name, DW_AT_name};
+    for (unsigned i = 0; i < 8; i++) {
+        Dwarf_Attribute attribute;
+        Dwarf_Die next;
+
+        if (!dwarf_attr(&die, DW_AT_abstract_origin, &attribute) &&
+            !dwarf_attr(&die, DW_AT_specification, &attribute)) {
+            break;
+        }
+        if (!dwarf_formref_die(&attribute, &next)) {
+            break;
+        }
+        die = next;
+    }
+    return die;
+}
+
+static const char *dwarf_qualified_name(const struct dwarf_unit *unit, Dwarf_Die *die)
+{
+    Dwarf_Die origin = dwarf_origin(*die);
+    Dwarf_Off offset = dwarf_dieoffset(&origin);
+    size_t low = 0;
+    size_t high = unit->qualified_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (unit->qualified[middle].offset < offset) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < unit->qualified_count && unit->qualified[low].offset == offset
+               ? unit->qualified[low].name
+               : NULL;
+}
+
+static const char *dwarf_name(const struct dwarf_unit *unit, Dwarf_Die *die)
+{
+    static const unsigned names[] = {DW_AT_linkage_name, DW_AT_MIPS_linkage_name};
     Dwarf_Attribute attribute;
+    const char *name;
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *name = dwarf_formstring(dwarf_attr_integrate(die, names[i], &attribute));
-
+        name = dwarf_formstring(dwarf_attr_integrate(die, names[i], &attribute));
         if (name && name[0]) {
             return name;
         }
     }
-    return NULL;
+    name = dwarf_qualified_name(unit, die);
+    if (!name) {
+        name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute));
+    }
+    return name && name[0] ? name : NULL;
 }
 
 static uint32_t dwarf_number(Dwarf_Die *die, unsigned name)
@@ -252,7 +395,7 @@ static size_t dwarf_chain(struct dwarf_unit *unit, Dwarf_Die *function, uint64_t
     for (size_t i = 0; i < count; i++) {
         struct dwarf_frame *frame = &frames[i];
 
-        *frame = (struct dwarf_frame){.name = dwarf_name(&chain[count - 1 - i])};
+        *frame = (struct dwarf_frame){.name = dwarf_name(unit, &chain[count - 1 - i])};
         if (i == 0) {
             dwarf_line(unit, address, frame);
         } else {
@@ -277,7 +420,7 @@ size_t dwarf_index_find(struct dwarf_index *index, uint64_t address,
         size_t inner = SIZE_MAX;
 
         if (!unit->indexed) {
-            dwarf_read_functions(unit, &unit->code, 0);
+            dwarf_read_functions(index, unit, &unit->code, NULL, dwarf_has_scopes(&unit->code), 0);
             extents_seal(&unit->functions);
             unit->indexed = true;
         }

@@ -14,7 +14,7 @@
 
 struct dwarf_index;
 
-struct dwarf_frame {  /* text belongs to the Dwarf */
+struct dwarf_frame {  /* text belongs to the Dwarf or the index */
     const char *name; /* mangled when the language mangles; NULL: only the line is known */
     const char *file; /* NULL: unknown */
     uint32_t line;    /* 0: unknown */

@@ -18,7 +18,7 @@
 #include <xxhash.h>
 
 #define CACHE_MAGIC     "MASYMS1\n"
-#define CACHE_VERSION   1u /* of the answers too: raise it when lookups get better */
+#define CACHE_VERSION   2u /* of the answers too: raise it when lookups get better */
 #define CACHE_BYTES_MAX (UINT64_C(256) << 20)
 #define CACHE_ID_MAX    64u
 #define CACHE_TEXT_NONE UINT32_MAX

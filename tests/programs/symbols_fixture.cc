@@ -42,6 +42,13 @@ __attribute__((noinline)) int hidden_sum(const std::map<std::string, int> &numbe
 
 } // namespace orchard
 
+namespace
+{
+
+__attribute__((noinline, noclone)) int unseen(int number) { return number ^ 5; }
+
+} // namespace
+
 extern "C" __attribute__((noinline)) int visible_twice(int number) { return 2 * number + 1; }
 
 // Two labels without type and size, as hand-written assembly often has.
@@ -66,7 +73,7 @@ int main(int count, char **words)
 
     for (int i = 0; i < count; i++) {
         basket.add(words[i]);
-        numbers[words[i]] = visible_twice(i);
+        numbers[words[i]] = visible_twice(i) + unseen(i);
     }
     std::printf("%zu %d %d\n", basket.count("a.*|(b[c-e])+"), orchard::hidden_sum(numbers),
                 sizeless_first() + sizeless_second());

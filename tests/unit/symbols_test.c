@@ -232,11 +232,30 @@ static void read_theirs(FILE *pipe, char *next, size_t next_size, char *names, c
         trim(place);
         plain_place(place);
         if (strlen(names) + strlen(name) < 60000) {
-            strcat(strcat(names, names[0] ? "<" : ""), name);
+            strcat(strcat(names, names[0] ? "\n" : ""), name);
             strcat(strcat(places, places[0] ? "<" : ""), place);
         }
     }
     next[0] = '\0';
+}
+
+/* Frame by frame. Ours may say more: addr2line leaves out the scope of functions that have no linkage
+ * name. */
+static bool same_names(const char *ours, const char *theirs)
+{
+    while (*ours && *theirs) {
+        size_t our_length = strcspn(ours, "\n");
+        size_t length = strcspn(theirs, "\n");
+
+        if (our_length < length || memcmp(ours + our_length - length, theirs, length) != 0 ||
+            (our_length > length &&
+             (our_length < length + 2 || memcmp(ours + our_length - length - 2, "::", 2) != 0))) {
+            return false;
+        }
+        ours += our_length + (ours[our_length] == '\n');
+        theirs += length + (theirs[length] == '\n');
+    }
+    return !*ours && !*theirs;
 }
 
 static struct verdict judge(const char *path)
@@ -282,7 +301,7 @@ static struct verdict judge(const char *path)
         for (size_t i = 0; i < count; i++) {
             char place[4096];
 
-            snprintf(our_names + strlen(our_names), 8000, "%s%.*s", i ? "<" : "",
+            snprintf(our_names + strlen(our_names), 8000, "%s%.*s", i ? "\n" : "",
                      (int)frames[i].function.length, frames[i].function.bytes);
             snprintf(place, sizeof place, "%.*s:%u",
                      frames[i].file.bytes ? (int)frames[i].file.length : 2,
@@ -296,7 +315,7 @@ static struct verdict judge(const char *path)
         verdict.ours += count > 0;
         verdict.theirs += theirs;
         if (count > 0 && theirs) {
-            bool same = strcmp(our_names, their_names) == 0;
+            bool same = same_names(our_names, their_names);
 
             verdict.both++;
             verdict.same_names += same;
@@ -360,6 +379,9 @@ static void test_answers(void)
         CHECK(frames[count - 1].line > 0);
         CHECK(strstr(frames[count - 1].file.bytes, "symbols_fixture.cc") != NULL);
     }
+    /* No linkage name: the scope is told all the same. */
+    CHECK_STR(fixture_name(symbolizer, fixture, address_of("_ZN12_GLOBAL__N_16unseen.*") + 1),
+              "(anonymous namespace)::unseen");
     /* Without a size: up to the next symbol and no further. */
     CHECK_STR(fixture_name(symbolizer, fixture, first), "sizeless_first");
     CHECK_STR(fixture_name(symbolizer, fixture, second - 1), "sizeless_first");
