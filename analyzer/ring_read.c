@@ -649,49 +649,48 @@ static status take_owed_frees(struct ring_reader *reader)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-static status read_slot(struct ring_reader *reader, size_t number, struct mr_thread_slot *slot)
+static status tell_thread(struct ring_reader *reader, const struct mr_thread_slot *slot)
 {
-    if (!read_file(reader->file, MR_SHARED_THREADS_OFFSET + number * MR_THREAD_SLOT_BYTES, slot,
-                   sizeof *slot)) {
-        diag_error("could not read \"%s\": %m", reader->path);
-        return FAIL;
-    }
-    return OK;
+    struct thread_record thread = {
+        .id = slot->id,
+        .tid = slot->tid,
+        .ticks = slot->start_ticks,
+        .name = {slot->name, strnlen(slot->name, sizeof slot->name)},
+    };
+
+    return HAND(reader, thread, &thread);
 }
 
-static status tell_threads(struct ring_reader *reader)
+static status tell_counters(struct ring_reader *reader, const struct mr_thread_slot *slot)
 {
-    struct mr_thread_slot slot;
+    struct thread_counters_record counters = {
+        .ticks = reader->result->last_ticks,
+        .thread = slot->id,
+        .flags = slot->version % 2 ? MR_THREAD_INEXACT : 0, /* died between two stores */
+        .alloc_calls = slot->alloc_calls,
+        .alloc_bytes = slot->bytes_base - slot->countdown,
+        .free_calls = slot->free_calls,
+    };
 
-    for (size_t i = 0; i < MR_THREAD_SLOTS; i++) {
-        TRY(read_slot(reader, i, &slot));
-        if (slot.state == MR_THREAD_LIVE && slot.id) {
-            struct thread_record thread = {slot.id,
-                                           slot.tid,
-                                           slot.start_ticks,
-                                           {slot.name, strnlen(slot.name, sizeof slot.name)}};
-            TRY(HAND(reader, thread, &thread));
+    return HAND(reader, thread_counters, &counters);
+}
+
+static status each_thread(struct ring_reader *reader,
+                          status (*tell)(struct ring_reader *reader,
+                                         const struct mr_thread_slot *slot))
+{
+    struct mr_thread_slot slots[64];
+
+    for (size_t i = 0; i < MR_THREAD_SLOTS; i += 64) {
+        if (!read_file(reader->file, MR_SHARED_THREADS_OFFSET + i * MR_THREAD_SLOT_BYTES, slots,
+                       sizeof slots)) {
+            diag_error("could not read \"%s\": %m", reader->path);
+            return FAIL;
         }
-    }
-    return OK;
-}
-
-static status tell_counters(struct ring_reader *reader)
-{
-    struct mr_thread_slot slot;
-
-    for (size_t i = 0; i < MR_THREAD_SLOTS; i++) {
-        TRY(read_slot(reader, i, &slot));
-        if (slot.state == MR_THREAD_LIVE && slot.id) {
-            struct thread_counters_record counters = {
-                .ticks = reader->result->last_ticks,
-                .thread = slot.id,
-                .flags = slot.version % 2 ? MR_THREAD_INEXACT : 0, /* died between two stores */
-                .alloc_calls = slot.alloc_calls,
-                .alloc_bytes = slot.bytes_base - slot.countdown,
-                .free_calls = slot.free_calls,
-            };
-            TRY(HAND(reader, thread_counters, &counters));
+        for (size_t j = 0; j < 64; j++) {
+            if (slots[j].state == MR_THREAD_LIVE && slots[j].id) {
+                TRY(tell(reader, &slots[j]));
+            }
         }
     }
     return OK;
@@ -744,11 +743,11 @@ status ring_read_records(struct ring_reader *reader, const struct record_sink *s
     if (!stacks_hash(&reader->stacks)) {
         return no_memory();
     }
-    TRY(tell_threads(reader));
+    TRY(each_thread(reader, tell_thread));
     TRY(open_rings(reader));
     TRY(take_events(reader));
     TRY(take_owed_frees(reader));
     TRY(flush_batch(reader));
-    TRY(tell_counters(reader));
+    TRY(each_thread(reader, tell_counters));
     return tell_losses(reader);
 }
