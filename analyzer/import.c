@@ -38,6 +38,23 @@ static status refuse_existing(const struct import *import)
     return OK;
 }
 
+/* A trace must not be replaced by its own database. */
+static status refuse_trace_as_target(const char *const *traces, size_t count, const char *target)
+{
+    struct stat at_target;
+    struct stat at_trace;
+
+    for (size_t i = 0; i < count && stat(target, &at_target) == 0; i++) {
+        if (stat(traces[i], &at_trace) == 0 && at_trace.st_ino == at_target.st_ino &&
+            at_trace.st_dev == at_target.st_dev) {
+            diag_error("could not write \"%s\": it is the trace itself", target);
+            diag_hint("Name another file with -o.");
+            return FAIL;
+        }
+    }
+    return OK;
+}
+
 /* A name next to the target that no one has; the file is made, empty. */
 static status make_file(struct import *import)
 {
@@ -254,7 +271,10 @@ status import_traces(const char *const *traces, size_t count, const char *target
     }
     import->options = options;
     import->target = target;
-    status result = begin(import);
+    status result = refuse_trace_as_target(traces, count, target);
+    if (result.code == STATUS_OK) {
+        result = begin(import);
+    }
     for (size_t i = 0; i < count && result.code == STATUS_OK; i++) {
         result = import_run(import, traces[i]);
         if (result.code == STATUS_INCOMPLETE) {

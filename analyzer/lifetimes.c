@@ -148,12 +148,12 @@ static bool is_full(const struct shard *shard)
                : (uint64_t)(shard->used + 1) * 20 > (uint64_t)shard->capacity * 17;
 }
 
-/* Doubles while small; then by an eighth, so that little room is idle. Homes keep their order,
+/* Doubles while small; then by a quarter, so that little room is idle. Homes keep their order,
  * so this is one sweep. */
 static bool grow(struct shard *shard)
 {
     uint32_t capacity = shard->capacity < SHARD_SLOTS_SMALL ? 2 * shard->capacity
-                                                            : shard->capacity + shard->capacity / 8;
+                                                            : shard->capacity + shard->capacity / 4;
     struct shard grown = {NULL, capacity < SHARD_SLOTS_MIN ? SHARD_SLOTS_MIN : capacity,
                           shard->used};
 

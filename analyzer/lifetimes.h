@@ -5,7 +5,7 @@
  * not errors: the caller counts them. At most 48 bytes per open block, and 16 more for one that was
  * reallocated:
  *
- *   slots    {index, hash} in 64 shards, linear probing in the order of the hash, 75 to 85 % full
+ *   slots    {index, hash} in 64 shards, linear probing in the order of the hash, 68 to 85 % full
  *            (the first 4 MiB of them 25 to 50 %: those are fast)
  *   places   36 bytes each, in pieces that never move; a freed place is used again
  *

@@ -310,6 +310,8 @@ static void test_several(void)
     CHECK_EQ(make(traces, 3, "thrice.db", false).code, STATUS_FAILED);
     CHECK(access("thrice.db", F_OK) != 0);
     CHECK_EQ(make(traces, 1, "no/such/folder/x.db", false).code, STATUS_FAILED);
+    CHECK_EQ(make(traces, 1, "./first.zst", false).code, STATUS_FAILED);
+    CHECK_EQ(make(traces, 1, "alone.db", false).code, STATUS_OK); /* the trace is still one */
     const char *missing[] = {"missing.zst"};
     CHECK_EQ(make(missing, 1, "both.db", false).code, STATUS_FAILED);
     open_database("both.db"); /* still there */

@@ -44,6 +44,7 @@ static sqlite3 *open_database(void)
     sqlite3 *db = NULL;
 
     CHECK_EQ(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_exec(db, "PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF", NULL, NULL, NULL);
     return db;
 }
 
