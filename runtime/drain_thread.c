@@ -231,18 +231,39 @@ static void take_events(uint64_t now_ns, bool everything)
     }
 }
 
-static void take_owed_frees(void)
+/* Frees that found no room in a ring, as they were before the rings are read. */
+static uint32_t collect_owed_frees(uint64_t keys[MR_OWED_FREES])
 {
     struct mr_shared *shared = mr_session.shared;
-    for (unsigned i = 0; i < MR_OWED_FREES; i++) {
-        if (mr_load_relaxed(&shared->owed_frees[i]) == 0)
-            continue;
-        struct mr_event event = {.op = MR_OP_FREE, .ticks = mr_ticks()};
-        event.key = atomic_exchange_explicit(&shared->owed_frees[i], 0, memory_order_acquire);
+    uint32_t count = 0;
+    for (unsigned i = 0; i < MR_OWED_FREES; i++)
+        if (mr_load_relaxed(&shared->owed_frees[i]) != 0)
+            keys[count++] = atomic_exchange_explicit(&shared->owed_frees[i], 0, memory_order_acquire);
+    return count;
+}
+
+static void encode_owed_frees(const uint64_t *keys, uint32_t count, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct mr_event event = {.op = MR_OP_FREE, .ticks = mr_ticks(), .key = keys[i]};
         mr_encode_event(&drain.encoder, &event);
         if (block_is_full())
-            return;
+            close_block(now_ns, 0);
     }
+}
+
+/* Everything published so far. A free that is owed is younger than its allocation, which may still be in
+ * a ring: so it comes after the rings. Where it names an address and not an id, that address may have been
+ * given out again since: there it comes first, and at worst ends nothing. */
+static void take_everything(uint64_t now_ns, bool at_end)
+{
+    uint64_t keys[MR_OWED_FREES];
+    uint32_t count = collect_owed_frees(keys);
+    if (mr_session.full)
+        encode_owed_frees(keys, count, now_ns);
+    take_events(now_ns, at_end);
+    if (!mr_session.full)
+        encode_owed_frees(keys, count, now_ns);
 }
 
 /* Words waiting in the fullest ring. Notes by how much the fastest one grew since the last look. */
@@ -315,26 +336,27 @@ static void look(uint64_t now_ns, bool flush)
                (waiting || !mr_encode_is_empty(&drain.encoder) ||
                 now_ns - drain.last_block_ns >= HEARTBEAT_NS);
     uint64_t since_reap_ns = now_ns - drain.last_reap_ns;
+    bool rings_are_wanted = false;
     if (since_reap_ns >= BLOCK_NS || (since_reap_ns >= REAP_NS && resources_are_short())) {
         drain.last_reap_ns = now_ns;
-        if (mr_threads_reap(thread_ended, NULL) > 0 && resources_are_short())
-            due = true; /* their rings are wanted */
+        rings_are_wanted = mr_threads_reap(thread_ended, NULL) > 0 && resources_are_short();
+        due = due || rings_are_wanted;
     }
     if (!flush && !due && waiting < mr_session.ring_mask / 4)
         return;
-    take_owed_frees();
-    take_events(now_ns, false);
+    take_everything(now_ns, false);
     bool ends = flush && drain.end_reason != MR_DRAIN_GO_ON;
     if (ends)
         tell_end(now_ns);
     close_block(now_ns, ends ? MR_BLOCK_LAST : 0);
+    if (rings_are_wanted && !ends) /* their last events were just written */
+        mr_threads_reap(thread_ended, NULL);
 }
 
 static void end_trace(void)
 {
     uint64_t now_ns = mr_monotonic_ns();
-    take_owed_frees();
-    take_events(now_ns, true);
+    take_everything(now_ns, true);
     tell_end(now_ns);
     close_block(now_ns, MR_BLOCK_LAST);
     mr_close(drain.writer.file); /* the memory goes with the process */

@@ -107,8 +107,13 @@ static void count_dropped(size_t size, uint32_t interval_code)
         interval_code ? session->options.interval_bytes << (interval_code - 1) : size;
     mr_fetch_add_relaxed(&session->shared->dropped_samples, 1);
     mr_fetch_add_relaxed(&session->shared->dropped_bytes, size > interval ? size : interval);
-    /* Too many for the rings: sample half as often. The comparison makes it one step, however
-     * many threads see it. */
+}
+
+/* Too many for the rings: sample half as often. The comparison makes it one step, however many threads
+ * see it. */
+static void sample_less(uint32_t interval_code)
+{
+    struct mr_session *session = &mr_session;
     if (interval_code && interval_code < 32) {
         uint32_t seen = interval_code;
         atomic_compare_exchange_strong(&session->interval_code, &seen, interval_code + 1);
@@ -146,7 +151,7 @@ static void push_alloc(const struct call *call, void *block, size_t size, unsign
     struct mr_thread_slot *self = call->self;
     uint64_t *data;
     struct mr_ring *ring = mr_thread_ring(self, &data);
-    if (!ring) {
+    if (!ring) { /* held by threads that have ended, mostly: sampling less would not help them */
         count_dropped(size, call->interval_code);
         return;
     }
@@ -167,6 +172,7 @@ static void push_alloc(const struct call *call, void *block, size_t size, unsign
         id = mr_fetch_add_relaxed(&session->next_id, 1);
         if (!mr_live_insert(block, id)) {
             count_dropped(size, call->interval_code);
+            sample_less(call->interval_code);
             return;
         }
     }
@@ -186,6 +192,7 @@ static void push_alloc(const struct call *call, void *block, size_t size, unsign
         if (!session->full)
             mr_live_remove(block);
         count_dropped(size, call->interval_code);
+        sample_less(call->interval_code);
     }
 }
 
