@@ -217,7 +217,7 @@ void mr_encode_gauge(struct mr_encoder *encoder, uint64_t ticks, uint32_t metric
     put_s(&encoder->gauge, (int64_t)(ticks - encoder->gauge_last_ticks));
     encoder->gauge_last_ticks = ticks;
     put_u(&encoder->gauge, metric);
-    put_s(&encoder->gauge, value - encoder->gauge_last[metric & 63]);
+    put_s(&encoder->gauge, (int64_t)((uint64_t)value - (uint64_t)encoder->gauge_last[metric & 63]));
     encoder->gauge_last[metric & 63] = value;
 }
 
