@@ -14,8 +14,9 @@ static const double startup_share = 0.15; /* of the run: births in it are not ju
 static const double judged_end = 0.90;    /* nor births after this */
 static const double judged_min = 0.15;    /* shorter than this part of the run decides nothing */
 static const double limit_factor = 1.25;  /* over the 99 % quantile */
-static const double limit_few = 1.6;      /* over the longest life, when fewer than LIVES_FEW ended */
-static const double limit_none = 0.05;    /* of the run, when none was freed */
+static const double limit_few = 1.6;   /* over the longest life, when fewer than LIVES_FEW ended */
+static const double limit_none = 0.05; /* of the run, when none was freed */
+static const double old_deaths_max = 0.5; /* per block and run length, beyond the limit */
 static const double tidy_share = 0.9;     /* freed by the other sites of a program that tidies up */
 enum { LIVES_FEW = 20, ONSETS = LEAK_WINDOWS - 3 };
 
@@ -248,6 +249,32 @@ static void measure_leak(const struct leak_site *site, const struct cohorts *coh
         site->freed ? poisson_tail(expected_survivors(site, cohorts, first), since.survivors) : -1;
 }
 
+/* Whether blocks beyond the limit are still being freed: then the survivors may be as well, later. The
+ * deaths at such an age are held against the time that blocks spent at it; a leak has ages without
+ * deaths. This finds the few long-lived blocks among many short ones, which decide the quantile. */
+static bool old_ones_die(const struct leak_site *site, double limit_ns)
+{
+    double deaths = 0;
+    double runs_at_risk = 0; /* time beyond the limit, summed over blocks; in lengths of the run */
+    double end_ns = (double)site->end_ns;
+
+    for (size_t i = 0; i < site->cell_count; i++) {
+        double age_ns = end_ns - bucket_middle_ns(site, &site->cells[i]);
+
+        runs_at_risk += site->cells[i].survivors * fmax(age_ns - limit_ns, 0) / end_ns;
+    }
+    for (unsigned i = 0; site->freed && i < ROLLUP_LIFETIMES; i++) {
+        double middle_ns =
+            ((double)rollup_lifetime_low_ns(i) + (double)rollup_lifetime_high_ns(i)) / 2;
+
+        if (middle_ns > limit_ns) {
+            deaths += site->lifetimes[i];
+            runs_at_risk += site->lifetimes[i] * (middle_ns - limit_ns) / end_ns;
+        }
+    }
+    return deaths + 1 > old_deaths_max * runs_at_risk;
+}
+
 /* ---- the benign readings ---- */
 
 /* Whether more was alive, block for block, in each later third of the run than in the one
@@ -349,7 +376,8 @@ static void explain_leak(const struct leak_site *site, struct leak_finding *out)
 }
 
 /* No leak was seen: which of the benign readings is it? */
-static void judge_benign(const struct leak_site *site, bool decidable, struct leak_finding *out)
+static void judge_benign(const struct leak_site *site, bool decidable, bool old_die,
+                         struct leak_finding *out)
 {
     char limit[32], p99[32], at[32];
     double middle;
@@ -387,6 +415,13 @@ static void judge_benign(const struct leak_site *site, bool decidable, struct le
                 "early to tell how long a block of this site lives.",
                 (double)site->freed);
         }
+    } else if (old_die) {
+        out->verdict = site->freed ? LEAK_CACHE : LEAK_UNDECIDED;
+        REASON(
+            out,
+            "There are survivors older than %s, but blocks of that age are still being freed, or too "
+            "few have reached it: long-lived data rather than lost.",
+            limit);
     } else if (site->freed && (double)out->lifetime_p99_ns > 0.05 * end_ns) {
         out->verdict = LEAK_CACHE;
         REASON(out,
@@ -408,6 +443,13 @@ static void judge_benign(const struct leak_site *site, bool decidable, struct le
             "from data that is kept.",
             (double)site->live_samples);
     }
+}
+
+static void forget_leak(struct leak_finding *out)
+{
+    out->p_value = out->rate_bytes_per_hour = out->rate_low = out->rate_high = -1;
+    out->share = out->share_low = out->share_high = -1;
+    out->onset_ns = UNKNOWN;
 }
 
 /* Too few samples or survivors for the test. Many samples with hardly a survivor are steady all
@@ -475,8 +517,9 @@ void leak_judge(const struct leak_site *site, struct leak_finding *out)
             }
         }
     }
-    if (!leaks) {
-        judge_benign(site, decidable, out);
+    if (!leaks || old_ones_die(site, limit_ns)) {
+        forget_leak(out);
+        judge_benign(site, decidable, leaks, out);
         return;
     }
     out->verdict = !site->freed && site->others_freed_share < tidy_share ? LEAK_GROWING : LEAK_LEAK;

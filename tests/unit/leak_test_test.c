@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* leak_test_test.c -- nineteen ways to allocate, simulated with fixed seeds: how often is a harmless one
+/* leak_test_test.c -- twenty-one ways to allocate, simulated with fixed seeds: how often is a harmless one
  * accused, how often is a leak found. Then the two traps: a program that just ran out, and a site
  * that never frees. LEAK_TEST_VERBOSE=1 prints the table. */
 #include "check.h"
@@ -82,6 +82,12 @@ static struct life backlog(void)
 }
 static struct life shrinking(void) { return (struct life){thinned(falling), exponential(0.05)}; }
 
+static struct life slow_tenth(void)
+{
+    return (struct life){uniform(), exponential(uniform() < 0.1 ? 0.4 : 0.001)};
+}
+static struct life slow_all(void) { return (struct life){uniform(), exponential(0.5)}; }
+
 static struct life leak_all(void) { return (struct life){uniform(), FOREVER}; }
 static struct life leak_some(double share, double mean)
 {
@@ -132,6 +138,8 @@ static const struct behaviour {
     {"generations", generations, false, false},
     {"queue backlog", backlog, false, false},
     {"shrinking", shrinking, false, false},
+    {"a slow tenth", slow_tenth, false, false},
+    {"slow", slow_all, false, false},
     {"leak all", leak_all, true, true},
     {"leak 10 %", leak_tenth, true, true},
     {"leak 3 %", leak_few, true, false},
