@@ -81,6 +81,34 @@ struct mr_thread_slot *mr_thread_register(void)
     return slot;
 }
 
+/* A ring whose owner and owner_tid do not belong together yet. */
+#define CHANGES_HANDS UINT32_MAX
+
+static struct mr_ring *own_ring(struct mr_thread_slot *self, uint32_t index)
+{
+    struct mr_ring *ring = &mr_session.rings[index];
+    ring->owner_tid = self->tid;
+    mr_store_release(&ring->owner, self->id); /* pairs with inherit_ring: tid before id */
+    self->ring = index;
+    return ring;
+}
+
+/* The ring of a thread that is gone: its events stay, ours come behind them. Looks at one ring a call,
+ * so that threads beyond the number of rings do not ask the kernel for each of them each time. */
+static struct mr_ring *inherit_ring(struct mr_thread_slot *self)
+{
+    static _Atomic uint32_t next;
+    struct mr_session *session = &mr_session;
+    uint32_t index = mr_fetch_add_relaxed(&next, 1) % session->shared->ring_count;
+    struct mr_ring *ring = &session->rings[index];
+    uint32_t owner = mr_load_acquire(&ring->owner);
+    if (owner == 0 || owner == CHANGES_HANDS ||
+        !mr_thread_is_gone(session->pid, (int)ring->owner_tid) ||
+        !atomic_compare_exchange_strong(&ring->owner, &owner, CHANGES_HANDS))
+        return NULL;
+    return own_ring(self, index);
+}
+
 struct mr_ring *mr_thread_take_ring(struct mr_thread_slot *self)
 {
     struct mr_session *session = &mr_session;
@@ -93,21 +121,19 @@ struct mr_ring *mr_thread_take_ring(struct mr_thread_slot *self)
         if (shared && index % (4096 / MR_RING_BYTES) == 0 && !mr_pages_populate(ring, sizeof *ring))
             return NULL;
         if (mr_load_relaxed(&ring->owner) != 0 ||
-            !atomic_compare_exchange_strong(&ring->owner, &nobody, self->id))
+            !atomic_compare_exchange_strong(&ring->owner, &nobody, CHANGES_HANDS))
             continue;
         if (shared && !mr_pages_populate(session->ring_data + index * bytes, bytes)) {
             mr_store_release(&ring->owner, 0);
             return NULL;
         }
-        ring->owner_tid = self->tid;
-        self->ring = index;
         uint32_t used = mr_load_relaxed(&session->rings_used);
         while (used <= index &&
                !atomic_compare_exchange_weak(&session->rings_used, &used, index + 1)) {
         }
-        return ring;
+        return own_ring(self, index);
     }
-    return NULL;
+    return inherit_ring(self);
 }
 
 void mr_thread_draw(struct mr_thread_slot *self, uint64_t total_bytes)
@@ -154,11 +180,13 @@ uint32_t mr_threads_reap(void (*ended)(void *context, struct mr_thread_slot *slo
             continue;
         if (slot->ring != UINT32_MAX) {
             struct mr_ring *ring = &session->rings[slot->ring];
-            if (mr_load_acquire(&ring->head) != mr_load_relaxed(&ring->tail)) {
+            uint32_t owner = slot->id;
+            if (mr_load_relaxed(&ring->owner) == owner &&
+                mr_load_acquire(&ring->head) != mr_load_relaxed(&ring->tail)) {
                 waiting++; /* its last events are read first; next time */
                 continue;
             }
-            mr_store_release(&ring->owner, 0);
+            atomic_compare_exchange_strong(&ring->owner, &owner, 0); /* unless it was inherited */
         }
         ended(context, slot);
         slot->id = 0;
