@@ -392,7 +392,7 @@ static void judge_benign(const struct leak_site *site, bool decidable, bool old_
         out->verdict = LEAK_STARTUP;
         REASON(out,
                "%.0f blocks are alive and nine in ten of them were born in one stretch around %s; "
-               "what was allocated before and after was freed, so this is data set up once.",
+               "hardly any that was born at another time is, so this is data set up once.",
                (double)site->live_samples, time_text(at, middle * end_ns));
     } else if (!decidable) {
         if (is_growing(site)) {
@@ -464,8 +464,8 @@ static void judge_few(const struct leak_site *site, struct leak_finding *out)
                (double)(site->samples - site->live_samples), (double)site->samples);
     } else {
         REASON(out,
-               "%.0f samples with %.0f survivors are too few for a verdict; record longer, or with "
-               "a smaller interval.",
+               "Too few for a verdict (samples: %.0f, alive: %.0f); record longer, or with a smaller "
+               "interval.",
                (double)site->samples, (double)site->live_samples);
     }
 }
@@ -497,7 +497,7 @@ void leak_judge(const struct leak_site *site, struct leak_finding *out)
     out->limit_ns = (uint64_t)limit_ns;
     if (site->live_samples == 0) {
         out->verdict = LEAK_STEADY;
-        REASON(out, "All %.0f sampled blocks were freed.", (double)site->samples);
+        REASON(out, "Every sampled block was freed (%.0f).", (double)site->samples);
         return;
     }
     if (site->samples < LEAK_SAMPLES_MIN || site->live_samples < LEAK_SURVIVORS_MIN) {

@@ -46,7 +46,7 @@ struct rollup {
     struct site **sites; /* by stack id */
     uint32_t site_room;
     uint32_t stack_count;
-    uint64_t cells;
+    uint64_t cells, cells_max;
     uint64_t bucket_ns, temporary_ns;
     struct bucket buckets[ROLLUP_BUCKETS_MAX];
     uint32_t bucket; /* the one that time is in */
@@ -100,6 +100,7 @@ void rollup_start(struct rollup *rollup, uint64_t duration_ns, uint64_t temporar
     memset(rollup, 0, sizeof *rollup);
     rollup->bucket_ns = duration_ns / ROLLUP_BUCKETS + 1;
     rollup->temporary_ns = temporary_ns;
+    rollup->cells_max = ROLLUP_CELLS_MAX;
     rollup->peak_ns = UNKNOWN;
 }
 
@@ -304,6 +305,9 @@ static void widen(struct rollup *rollup)
         }
     }
     rollup->cells = cells;
+    if (cells > rollup->cells_max / 2) { /* as many stacks as cells: widening again would not help */
+        rollup->cells_max = 2 * cells;
+    }
 }
 
 /* The bucket of a time. Moves the present there when it is later, keeping what was live at each
@@ -433,7 +437,7 @@ status rollup_alloc(struct rollup *rollup, const struct rollup_block *block)
     struct site *site;
     struct site_cell *cell;
 
-    if (rollup->cells >= ROLLUP_CELLS_MAX) {
+    if (rollup->cells >= rollup->cells_max) {
         widen(rollup);
     }
     struct bucket *bucket = &rollup->buckets[bucket_at(rollup, block->birth_ns)];
@@ -499,7 +503,7 @@ status rollup_free(struct rollup *rollup, const struct rollup_block *block, uint
     struct site *site;
     struct site_cell *cell;
 
-    if (rollup->cells >= ROLLUP_CELLS_MAX) {
+    if (rollup->cells >= rollup->cells_max) {
         widen(rollup);
     }
     struct bucket *bucket = &rollup->buckets[bucket_at(rollup, death_ns)];
