@@ -368,33 +368,42 @@ static status run_program(const struct request *request, pid_t *pid, int *exit_c
 
 /* ---- afterwards ------------------------------------------------------------------------------ */
 
-/* Traces of child processes are named TRACE.PID.zst. How many are there? */
-static uint64_t count_children(const struct request *request, const char *trace, time_t since)
+struct children { /* traces of the processes that the program started, or became */
+    uint64_t count;
+    off_t largest_bytes;
+    char largest[NAME_MAX + 1];
+};
+
+/* They are named TRACE.PID.zst. */
+static struct children find_children(const struct request *request, const char *trace, time_t since)
 {
     const char *name = strrchr(trace, '/') + 1;
-    size_t stem = strlen(name);
+    const char *suffix = strlen(name) > 4 ? name + strlen(name) - 4 : "";
     DIR *directory = opendir(request->directory);
-    uint64_t count = 0;
+    struct children children = {0};
 
-    if (stem > 4 && strcmp(name + stem - 4, ".zst") == 0) {
-        stem -= 4;
-    }
+    suffix = strcmp(suffix, ".zst") == 0 ? suffix : name + strlen(name);
+    size_t stem = (size_t)(suffix - name);
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        const char *rest = entry->d_name + stem + 1;
+        const char *found = entry->d_name;
+        size_t length = strlen(found);
         struct stat facts;
 
-        if (strncmp(entry->d_name, name, stem) != 0 || entry->d_name[stem] != '.') {
-            continue;
+        if (length > stem + 1 + strlen(suffix) && strncmp(found, name, stem) == 0 &&
+            found[stem] == '.' && found[stem + 1] >= '0' && found[stem + 1] <= '9' &&
+            strcmp(found + length - strlen(suffix), suffix) == 0 &&
+            fstatat(dirfd(directory), found, &facts, 0) == 0 && facts.st_mtime >= since) {
+            children.count++;
+            if (facts.st_size > children.largest_bytes) {
+                children.largest_bytes = facts.st_size;
+                snprintf(children.largest, sizeof children.largest, "%s", found);
+            }
         }
-        size_t digits = strspn(rest, "0123456789");
-        count += digits > 0 && strcmp(rest + digits, name + stem) == 0 &&
-                 fstatat(dirfd(directory), entry->d_name, &facts, 0) == 0 &&
-                 facts.st_mtime >= since;
     }
     if (directory) {
         closedir(directory);
     }
-    return count;
+    return children;
 }
 
 /* The path as the user would type it. */
@@ -408,6 +417,26 @@ static const char *shown_path(const struct request *request, const char *trace)
     size_t length = getcwd(here, sizeof here) ? strlen(here) : 0;
     return length && strncmp(trace, here, length) == 0 && trace[length] == '/' ? trace + length + 1
                                                                                : trace;
+}
+
+/* What to look at: the largest trace, which for a wrapper script is not its own. */
+static void say_next(const struct request *request, const char *path, const char *shown,
+                     time_t started, uint64_t trace_bytes)
+{
+    struct children children = find_children(request, path, started);
+    const char *slash = strrchr(shown, '/');
+    int folder = slash ? (int)(slash + 1 - shown) : 0;
+
+    if (children.count) {
+        diag_remark("memanalyze: %" PRIu64 " more process%s, the largest trace is %.*s%s",
+                    children.count, children.count == 1 ? "" : "es", folder, shown,
+                    children.largest);
+    }
+    if (children.largest_bytes > 0 && (uint64_t)children.largest_bytes > trace_bytes) {
+        diag_hint("memanalyze report summary %.*s%s", folder, shown, children.largest);
+    } else {
+        diag_hint("memanalyze report summary %s", shown);
+    }
 }
 
 static void say_what_was_recorded(const struct request *request, const char *path, time_t started)
@@ -434,18 +463,9 @@ static void say_what_was_recorded(const struct request *request, const char *pat
     if (!all->ended) {
         diag_remark("memanalyze: the program was killed; its last events wait in shared memory");
         diag_hint("memanalyze recover %s keeps them.", shown);
-    } else {
-        diag_hint("memanalyze report summary %s", shown);
     }
+    say_next(request, path, shown, started, all->file_bytes);
     trace_close(trace);
-    uint64_t children = count_children(request, path, started);
-    if (children) {
-        size_t stem = strlen(shown);
-
-        stem -= stem > 4 && strcmp(shown + stem - 4, ".zst") == 0 ? 4 : 0;
-        diag_remark("memanalyze: %" PRIu64 " more process%s in %.*s.PID%s", children,
-                    children == 1 ? "" : "es", (int)stem, shown, shown + stem);
-    }
 }
 
 static status record(struct request *request, int *exit_code)
