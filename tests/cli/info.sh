@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 cat >x.trace <<'END'
 run sampled interval 512K exe /bin/x command "x -v" pid 42 parent-pid 41 host h boot b allocator "glibc 2.36" unwinder cfi arch x86_64 os "Linux 6.1" recorder 0.1.0 start-unix-ns 1700000000000000000
 thread 1 main

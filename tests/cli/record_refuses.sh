@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 memanalyze record nosuchprogram; echo $?
 memanalyze record ./nosuchprogram; echo $?
 echo 'echo hello' >hello-script
@@ -10,6 +11,6 @@ memanalyze record -o nowhere/x.zst true; echo $?
 mkdir folder
 memanalyze record -o folder true; echo $?
 MEMREC_LIBRARY=/nowhere/lib.so memanalyze record true; echo $?
-MEMREC_LIBRARY= memanalyze record -- nosuchprogram; echo $?
+MEMREC_LIBRARY='' memanalyze record -- nosuchprogram; echo $?
 cat old.zst
 ls

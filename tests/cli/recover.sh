@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A killed program: import and info see its last events in shared memory, recover makes the trace whole.
 export MEMREC_LIBRARY="$LIBMEMREC"
 memanalyze record -q --full -o a.zst -- perl -e '@a = map { "x" x 100 } 1 .. 5000; kill 9, $$'

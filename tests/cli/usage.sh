@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 memanalyze info; echo $?
 memanalyze info a b; echo $?
 memanalyze info --format; echo $?

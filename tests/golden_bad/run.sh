@@ -24,7 +24,10 @@ for case in "$cases"/*.trace "$cases"/*.sh; do
     skip=
     case $case in
     *.trace) "$MKTRACE" "$case" bad.zst || exit 1 ;;
-    *) . "$case" ;;
+    *)
+        # shellcheck source=/dev/null
+        . "$case"
+        ;;
     esac
     if [ -z "$skip" ]; then
         "$MEMANALYZE" "$command" bad.zst >out 2>err

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 echo '{"name": "not a trace", "size": 12}' >bad.zst
