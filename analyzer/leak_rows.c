@@ -165,7 +165,7 @@ static void judge_group(struct judge *judge, const struct member *members, size_
     site.cells = judge->merged.cells;
     site.cell_count = ROLLUP_BUCKETS_MAX;
     site.lifetimes = site.freed ? judge->merged.lifetimes : NULL;
-    site.others_freed_share = others < WITNESSES_MIN ? 1 : others_freed / (double)others;
+    site.others_freed_share = others < WITNESSES_MIN ? -1 : others_freed / (double)others;
     leak_judge(&site, &judged->finding);
     judged->samples = site.samples;
     judged->live_samples = site.live_samples;

@@ -367,6 +367,12 @@ static void explain_leak(const struct leak_site *site, struct leak_finding *out)
                "%s; nothing from this site was ever freed, but the other sites too kept %.0f %% of "
                "theirs: a program that leaves freeing to its exit looks the same.",
                evidence, 100 * (1 - site->others_freed_share));
+    } else if (site->others_freed_share < 0) {
+        REASON(
+            out,
+            "%s; nothing from this site was ever freed, and too few other sites tell whether this "
+            "program frees at all; an unbounded cache would look the same.",
+            evidence);
     } else {
         REASON(out,
                "%s; nothing from this site was ever freed, while the other sites freed %.0f %% of "
@@ -463,10 +469,11 @@ static void judge_few(const struct leak_site *site, struct leak_finding *out)
         REASON(out, "%.0f of %.0f sampled blocks were freed.",
                (double)(site->samples - site->live_samples), (double)site->samples);
     } else {
-        REASON(out,
-               "Too few for a verdict (samples: %.0f, alive: %.0f); record longer, or with a smaller "
-               "interval.",
-               (double)site->samples, (double)site->live_samples);
+        REASON(
+            out,
+            "Too few for a verdict (samples: %.0f, alive: %.0f); record longer, or with a smaller "
+            "interval.",
+            (double)site->samples, (double)site->live_samples);
     }
 }
 
@@ -522,7 +529,10 @@ void leak_judge(const struct leak_site *site, struct leak_finding *out)
         judge_benign(site, decidable, leaks, out);
         return;
     }
-    out->verdict = !site->freed && site->others_freed_share < tidy_share ? LEAK_GROWING : LEAK_LEAK;
+    out->verdict =
+        !site->freed && site->others_freed_share >= 0 && site->others_freed_share < tidy_share
+            ? LEAK_GROWING
+            : LEAK_LEAK;
     explain_leak(site, out);
 }
 

@@ -39,7 +39,8 @@ struct leak_site {                 /* what is known about the blocks of a site *
     uint64_t freed, longest_ns;
     uint64_t samples, live_samples;
     uint64_t oldest_birth_ns;  /* of a survivor; UNKNOWN: none */
-    double others_freed_share; /* mean over the other sites: how much of theirs was freed; 0 to 1 */
+    /* Mean over the other sites: how much of theirs was freed, 0 to 1; negative: too few to tell. */
+    double others_freed_share;
 };
 
 struct leak_finding {

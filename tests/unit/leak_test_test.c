@@ -329,6 +329,9 @@ static void test_traps(void)
     CHECK(finding.rate_low < rate && rate < finding.rate_high);
     /* In a program that leaves all freeing to its exit it may be just that. */
     CHECK_EQ(judge(to_the_end, 5000, 0.02, 3e9, &finding), LEAK_GROWING);
+    /* A program of one site: nothing excuses it, and the sentence does not pretend otherwise. */
+    CHECK_EQ(judge(to_the_end, 5000, -1, 3e9, &finding), LEAK_LEAK);
+    CHECK(strstr(finding.reason, "too few other sites") != NULL);
     /* A program that ran out: what it set up once is no leak, whenever it did. */
     CHECK_EQ(judge(startup_forever, 500, 0.5, 0.3e9, &finding), LEAK_STARTUP);
     CHECK_EQ(judge(in_one_go, 500, 0.5, 0.3e9, &finding), LEAK_STARTUP);
