@@ -174,7 +174,8 @@ static void tell_threads(struct mr_announcer *announcer, struct mr_encoder *enco
             told->named_twice = true;
             tell_name_again(encoder, slot);
         }
-        tell_counters(announcer, encoder, slot, 0);
+        bool ended = final && mr_thread_is_gone(session->pid, (int)slot->tid);
+        tell_counters(announcer, encoder, slot, ended ? MR_THREAD_ENDED : 0);
     }
 }
 

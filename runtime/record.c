@@ -37,9 +37,11 @@ struct call {
 /* Starts the session of a forked child. */
 static struct mr_thread_slot *leave_forked(void)
 {
-    if (!mr_session_start(MR_START_FORK) && mr_state() != MR_STATE_ON)
-        return NULL;
-    return mr_thread_register();
+    if (mr_session_start(MR_START_FORK) || mr_state() == MR_STATE_ON)
+        return mr_thread_register();
+    if (mr_state() == MR_STATE_FORKED) /* it is being started, and this call cannot wait for it */
+        mr_fetch_add_relaxed(&mr_session.untracked, 1);
+    return NULL;
 }
 
 /* The slot of the calling thread, or NULL when nothing is to be recorded now. `size` bytes are

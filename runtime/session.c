@@ -260,7 +260,7 @@ static _Atomic int starting;
  * for ever, and not when it is this thread itself that a signal interrupted. */
 static void wait_for_start(int starter)
 {
-    for (int i = 0; i < 100 && starter != mr_tid() && mr_load_acquire(&starting) == starter; i++)
+    for (int i = 0; i < 2000 && starter != mr_tid() && mr_load_acquire(&starting) == starter; i++)
         mr_wait(&starting, (uint32_t)starter, 1000000);
 }
 
