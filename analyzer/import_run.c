@@ -221,7 +221,10 @@ static status write_losses(struct import *import)
 
     TRY(read_recorder_losses(import));
     for (uint32_t i = 0; i < run->thread_count; i++) {
-        losses->inexact_threads += run->thread_rows[i].inexact || !run->thread_rows[i].has_counters;
+        const struct thread_row *row = &run->thread_rows[i];
+
+        /* 0 is no thread: it owns the frees that found no room in their own thread's ring. */
+        losses->inexact_threads += row->number != 0 && (row->inexact || !row->has_counters);
     }
     if (counts->truncated > losses->truncated_stacks) {
         losses->truncated_stacks = counts->truncated;
