@@ -31,9 +31,9 @@ round() {
     # Names are numbers of processes, so a name with a second number in it is one too many.
     "$MEMANALYZE" query --format csv run.db "
         SELECT r.pid, r.alloc_calls, r.alloc_bytes, r.free_calls, r.complete, r.start_reason, r.end_reason,
-               p.pid AS parent,
-               (SELECT count(*) FROM sample s WHERE s.run_id = r.id) AS samples
-        FROM run r LEFT JOIN run p ON p.trace_id = r.parent_trace_id" | tail -n +2 | tr -d '\r' >told
+               p.pid AS parent, coalesce(s.samples, 0) AS samples
+        FROM run r LEFT JOIN run p ON p.trace_id = r.parent_trace_id
+        LEFT JOIN (SELECT run_id, count(*) AS samples FROM sample GROUP BY run_id) s ON s.run_id = r.id" | tail -n +2 | tr -d '\r' >told
     awk -F, '
         NR == FNR {
             if ($1 in calls) print "two traces of process " $1
