@@ -17,7 +17,14 @@
 #include <xxhash.h>
 #include <zstd.h>
 
-enum { WINDOW_BYTES = 1 << 20, CLOCKS_MAX = 1 << 16, MAGIC_BYTES = 16 };
+enum {
+    WINDOW_BYTES = 1 << 20,
+    CLOCKS_MAX = 1 << 16,
+    MAGIC_BYTES = 16,
+    /* A frame that is damaged may have lost bytes, so the search for the next block begins inside it.
+     * After so many, behind it: else a file made of nothing but headers would take forever. */
+    DAMAGED_FRAMES_MAX = 1024,
+};
 
 struct window { /* bytes of the file from `start` */
     uint8_t *bytes;
@@ -160,6 +167,7 @@ struct scan {
     struct mr_block_header previous; /* the last intact block */
     const char *trouble; /* why bytes before `offset` are being skipped; NULL: they are not */
     uint64_t trouble_offset;
+    uint64_t damaged_frames;
     bool gap_told;     /* of the block at `offset` */
     bool has_bodiless; /* in the trouble, the header of a block without its frame ... */
     struct mr_block_header bodiless; /* ... the latest */
@@ -224,6 +232,9 @@ static status examine(struct trace *trace, struct scan *scan, struct mr_block_he
     *wrong = wrong_checksum;
     TRY(window_at(trace, scan->offset, MR_BLOCK_HEADER_BYTES + header->frame_bytes, &bytes));
     if (XXH3_64bits(bytes + MR_BLOCK_HEADER_BYTES, header->frame_bytes) != header->frame_xxh3) {
+        if (++scan->damaged_frames > DAMAGED_FRAMES_MAX) {
+            *skip = MR_BLOCK_HEADER_BYTES + header->frame_bytes;
+        }
         return OK;
     }
     *skip = MR_BLOCK_HEADER_BYTES + header->frame_bytes;
