@@ -113,6 +113,19 @@ static const char *number(const char *at, uint64_t *out)
     return at;
 }
 
+static uintptr_t hex(const char *at)
+{
+    uintptr_t value = 0;
+    for (;; at++) {
+        if (*at >= '0' && *at <= '9')
+            value = value << 4 | (uintptr_t)(*at - '0');
+        else if (*at >= 'a' && *at <= 'f')
+            value = value << 4 | (uintptr_t)(*at - 'a' + 10);
+        else
+            return value;
+    }
+}
+
 static bool starts(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -170,13 +183,13 @@ static void read_faults(struct mr_encoder *encoder)
     mr_gauges_tell(encoder, mr_ticks(), MR_METRIC_MAJOR_FAULTS, major);
 }
 
-static enum mr_metric region_metric(const char *path)
+static enum mr_metric region_metric(uintptr_t start, const char *path)
 {
     if (starts(path, "[heap]"))
         return MR_METRIC_HEAP_RSS;
     if (starts(path, "[stack"))
         return MR_METRIC_STACK_RSS;
-    if (starts(path, "[anon:memrec]") || strstr(path, "/memrec-"))
+    if ((!*path && mr_pages_own(start)) || strstr(path, "/memrec-"))
         return MR_METRIC_RECORDER_RSS;
     if (starts(path, "/dev/shm/") || starts(path, "/memfd:") || starts(path, "/SYSV") ||
         starts(path, "/dev/zero"))
@@ -198,7 +211,7 @@ static void take_smaps_line(const char *line, enum mr_metric *region, uint64_t *
             while (*at == ' ')
                 at++;
         }
-        *region = region_metric(at);
+        *region = region_metric(hex(line), at);
     } else if (starts(line, "Rss:")) {
         number(line + 4, &kib);
         sum[*region] += kib * 1024;

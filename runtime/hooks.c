@@ -45,6 +45,12 @@ static inline __attribute__((always_inline)) bool counted(uint64_t size)
     return true;
 }
 
+/* Nothing is recorded, and the block is the allocator's. */
+static inline bool is_off(const void *block)
+{
+    return mr_state() == MR_STATE_OFF && !mr_real_is_bootstrap(block);
+}
+
 HOOK void *malloc(size_t size)
 {
     if (!counted(size))
@@ -55,7 +61,7 @@ HOOK void *malloc(size_t size)
 HOOK void free(void *block)
 {
     if (!LIKELY(!mr_filter_asks(block))) {
-        if (LIKELY(mr_state() == MR_STATE_OFF) && !mr_real_is_bootstrap(block))
+        if (LIKELY(is_off(block)))
             mr_real.free(block);
         else
             mr_record_free(block);
@@ -75,10 +81,9 @@ HOOK void *calloc(size_t count, size_t size)
 
 HOOK void *realloc(void *block, size_t size)
 {
-    if (block && (size == 0 || mr_filter_asks(block)))
-        return mr_record_realloc(block, size);
-    if (!counted(size))
-        return mr_record_realloc(block, size);
+    if ((block && (size == 0 || mr_filter_asks(block))) || !counted(size))
+        return LIKELY(is_off(block)) ? mr_real.realloc(block, size)
+                                     : mr_record_realloc(block, size);
     if (block)
         mr_bump(&mr_self->free_calls);
     return mr_real.realloc(block, size);

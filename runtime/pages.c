@@ -14,20 +14,30 @@
 #define MADV_WIPEONFORK 18
 #endif
 
-static _Atomic uint64_t mapped_bytes;
+/* Ours at present; start 0: the place is free. There are about twenty; beyond these one is merely
+ * not told apart from the host's. */
+#define OWN_MAX 64
+static struct {
+    _Atomic uintptr_t start, end;
+} own[OWN_MAX];
 
 static void *map(size_t size, int flags, int file)
 {
     long at = mr_syscall(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE, flags, file, 0);
-    if (at < 0 && at > -4096)
-        return NULL;
-    mr_fetch_add_relaxed(&mapped_bytes, size);
-    return (void *)at;
+    return at < 0 && at > -4096 ? NULL : (void *)at;
 }
 
 void *mr_pages_map(size_t size_bytes)
 {
-    return map(size_bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    uintptr_t at = (uintptr_t)map(size_bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    for (int i = 0; at && i < OWN_MAX; i++) {
+        uintptr_t nobody = 0;
+        if (atomic_compare_exchange_strong(&own[i].start, &nobody, at)) {
+            mr_store_relaxed(&own[i].end, at + size_bytes);
+            break;
+        }
+    }
+    return (void *)at;
 }
 
 void *mr_pages_map_file(int file, size_t size_bytes)
@@ -39,8 +49,21 @@ void mr_pages_unmap(void *pages, size_t size_bytes)
 {
     if (!pages)
         return;
+    for (int i = 0; i < OWN_MAX; i++) {
+        if (mr_load_relaxed(&own[i].start) == (uintptr_t)pages) {
+            mr_store_relaxed(&own[i].end, 0);
+            mr_store_relaxed(&own[i].start, 0);
+        }
+    }
     mr_syscall(SYS_munmap, (long)pages, (long)size_bytes, 0, 0, 0, 0);
-    mr_fetch_add_relaxed(&mapped_bytes, -(uint64_t)size_bytes);
+}
+
+bool mr_pages_own(uintptr_t address)
+{
+    for (int i = 0; i < OWN_MAX; i++)
+        if (address >= mr_load_relaxed(&own[i].start) && address < mr_load_relaxed(&own[i].end))
+            return true;
+    return false;
 }
 
 void mr_pages_clear(void *pages, size_t size_bytes)
@@ -59,9 +82,4 @@ bool mr_pages_populate(void *pages, size_t size_bytes)
     uintptr_t end = ((uintptr_t)pages + size_bytes + 4095) & ~(uintptr_t)4095;
     return mr_syscall(SYS_madvise, (long)first, (long)(end - first), MADV_POPULATE_WRITE, 0, 0,
                       0) == 0;
-}
-
-uint64_t mr_pages_mapped_bytes(void)
-{
-    return mr_load_relaxed(&mapped_bytes);
 }

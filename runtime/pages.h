@@ -26,7 +26,7 @@ bool mr_pages_wipe_on_fork(void *pages, size_t size_bytes);
  * SIGBUS later. False: there is none, or the kernel (before 5.14) cannot. */
 bool mr_pages_populate(void *pages, size_t size_bytes);
 
-/* Bytes mapped at present. */
-uint64_t mr_pages_mapped_bytes(void);
+/* Whether an address lies in private pages of ours: the kernel's lists of mappings do not say. */
+bool mr_pages_own(uintptr_t address);
 
 #endif
