@@ -83,3 +83,12 @@ bool mr_pages_populate(void *pages, size_t size_bytes)
     return mr_syscall(SYS_madvise, (long)first, (long)(end - first), MADV_POPULATE_WRITE, 0, 0,
                       0) == 0;
 }
+
+uint64_t mr_pages_mapped_bytes(void)
+{
+    uint64_t bytes = 0;
+    for (int i = 0; i < OWN_MAX; i++)
+        if (mr_load_relaxed(&own[i].start))
+            bytes += mr_load_relaxed(&own[i].end) - mr_load_relaxed(&own[i].start);
+    return bytes;
+}

@@ -29,4 +29,7 @@ bool mr_pages_populate(void *pages, size_t size_bytes);
 /* Whether an address lies in private pages of ours: the kernel's lists of mappings do not say. */
 bool mr_pages_own(uintptr_t address);
 
+/* Bytes of private pages held at present: nothing may leak. */
+uint64_t mr_pages_mapped_bytes(void);
+
 #endif
