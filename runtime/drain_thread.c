@@ -99,8 +99,11 @@ static void write_block(uint32_t flags)
     uint64_t sequence = drain.writer.sequence;
     mr_store_release(&shared->pending_sequence, sequence);
 
-    if (mr_write_block(&drain.writer, encoder->payload, encoder->used, &facts) != 0)
+    if (mr_write_block(&drain.writer, encoder->payload, encoder->used, &facts) != 0) {
+        mr_store_relaxed(&session->write_errors, drain.writer.errors);
         complain();
+    }
+    mr_store_relaxed(&session->written_bytes, drain.writer.bytes_written);
 
     for (uint32_t i = 0; i < rings; i++)
         mr_ring_release(&session->rings[i], drain.taken[i]);

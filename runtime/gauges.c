@@ -324,6 +324,9 @@ static void tell_counters(struct mr_encoder *encoder)
                    mr_load_relaxed(&session->shared->dropped_frees));
     mr_gauges_tell(encoder, ticks, MR_METRIC_TRUNCATED_STACKS,
                    mr_load_relaxed(&session->truncated_stacks));
+    mr_gauges_tell(encoder, ticks, MR_METRIC_WRITE_ERRORS,
+                   mr_load_relaxed(&session->write_errors));
+    mr_gauges_tell(encoder, ticks, MR_METRIC_WRITTEN, mr_load_relaxed(&session->written_bytes));
     mr_gauges_tell(encoder, ticks, MR_METRIC_UNTRACKED_THREADS,
                    mr_load_relaxed(&session->untracked));
     mr_gauges_tell(encoder, ticks, MR_METRIC_MAP_CALLS, mr_load_relaxed(&mr_map_counters.map_calls));

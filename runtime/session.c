@@ -374,6 +374,8 @@ void mr_session_forked(void)
     mr_store_relaxed(&session->interval_code, 1);
     mr_store_relaxed(&session->allocator_wanted, 0);
     mr_store_relaxed(&session->truncated_stacks, 0);
+    mr_store_relaxed(&session->write_errors, 0);
+    mr_store_relaxed(&session->written_bytes, 0);
     memset(&mr_map_counters, 0, sizeof mr_map_counters);
     memset(&mr_forked, 0, sizeof mr_forked);
     mr_self = &mr_forked;

@@ -44,6 +44,8 @@ struct mr_session {
     _Atomic uint64_t stack_epoch;     /* rises when addresses may change their meaning */
     _Atomic uint32_t modules_changed; /* dlopen or dlclose was called */
     _Atomic uint64_t truncated_stacks;
+    _Atomic uint64_t write_errors;  /* blocks that could not be written */
+    _Atomic uint64_t written_bytes; /* of the trace file */
 
     /* Who this is. */
     uint8_t trace_id[16];
