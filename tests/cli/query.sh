@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A query reads a database or a trace, in every format, from the command line or from stdin.
 cat >x.trace <<'END'
 run full exe /bin/x

@@ -383,8 +383,9 @@ static void test_answers(void)
         CHECK(strstr(frames[count - 1].file.bytes, "symbols_fixture.cc") != NULL);
     }
     /* No linkage name: the scope is told all the same. */
-    CHECK_STR(fixture_name(symbolizer, fixture, address_of("_ZN12_GLOBAL__N_16unseen.*") + 1),
-              "(anonymous namespace)::unseen");
+    /* gcc tells no linkage name of it, so no parameters; clang does. */
+    CHECK(strncmp(fixture_name(symbolizer, fixture, address_of("_ZN12_GLOBAL__N_16unseen.*") + 1),
+                  "(anonymous namespace)::unseen", 29) == 0);
     /* Without a size: up to the next symbol and no further. */
     CHECK_STR(fixture_name(symbolizer, fixture, first), "sizeless_first");
     CHECK_STR(fixture_name(symbolizer, fixture, second - 1), "sizeless_first");
