@@ -60,6 +60,8 @@ static struct mr_thread_slot *current_thread(size_t size)
         bool due = self != &mr_forked || mr_load_relaxed(&self->countdown) <= size;
         return due && size ? leave_forked() : self == &mr_forked ? self : NULL;
     }
+    if (self == &mr_untracked)
+        return NULL;
     return self != &mr_nobody && self != &mr_forked ? self : mr_thread_register();
 }
 

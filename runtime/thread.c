@@ -10,6 +10,7 @@
 
 struct mr_thread_slot mr_nobody;
 struct mr_thread_slot mr_forked;
+struct mr_thread_slot mr_untracked;
 __thread struct mr_thread_slot *mr_self = &mr_nobody;
 
 static struct mr_thread_slot *take_slot(void)
@@ -56,6 +57,7 @@ struct mr_thread_slot *mr_thread_register(void)
     struct mr_thread_slot *slot = take_slot();
     if (!slot) {
         mr_fetch_add_relaxed(&session->untracked, 1);
+        mr_self = &mr_untracked;
         return NULL;
     }
     uint32_t id = mr_fetch_add_relaxed(&session->thread_count, 1) + 1;
@@ -114,11 +116,12 @@ struct mr_ring *mr_thread_take_ring(struct mr_thread_slot *self)
     struct mr_session *session = &mr_session;
     bool shared = session->ring_path[0] != '\0';
     uint64_t bytes = session->shared->ring_bytes;
+    uint32_t used = mr_load_relaxed(&session->rings_used);
     for (uint32_t index = 0; index < session->shared->ring_count; index++) {
         struct mr_ring *ring = &session->rings[index];
         uint32_t nobody = 0;
-        /* The descriptors lie side by side: the first of a page takes the page's memory. */
-        if (shared && index % (4096 / MR_RING_BYTES) == 0 && !mr_pages_populate(ring, sizeof *ring))
+        /* The descriptors lie side by side: the first use of a page takes its memory. */
+        if (shared && index >= used && !mr_pages_populate(ring, sizeof *ring))
             return NULL;
         if (mr_load_relaxed(&ring->owner) != 0 ||
             !atomic_compare_exchange_strong(&ring->owner, &nobody, CHANGES_HANDS))
@@ -127,7 +130,6 @@ struct mr_ring *mr_thread_take_ring(struct mr_thread_slot *self)
             mr_store_release(&ring->owner, 0);
             return NULL;
         }
-        uint32_t used = mr_load_relaxed(&session->rings_used);
         while (used <= index &&
                !atomic_compare_exchange_weak(&session->rings_used, &used, index + 1)) {
         }

@@ -20,6 +20,9 @@ extern struct mr_thread_slot mr_nobody MR_HIDDEN;
 /* Of the one thread of a forked child, until the child is worth a session: private memory. */
 extern struct mr_thread_slot mr_forked MR_HIDDEN;
 
+/* Of all threads that found no slot: counted as threads, not recorded. */
+extern struct mr_thread_slot mr_untracked MR_HIDDEN;
+
 /* Gives the calling thread a slot, a countdown and a name. NULL: there is none left, or recording
  * is off. Enters the kernel a few times, once per thread. */
 struct mr_thread_slot *mr_thread_register(void);
