@@ -62,6 +62,9 @@ status import_losses_write(const struct import_losses *losses, struct db *db, in
         {"assumed_interval", losses->assumed_interval, losses->assumed_interval, -1,
          "The block that tells the sampling interval is lost; 64 KiB were assumed, so all estimates may "
          "be wrong by one factor."},
+        {"untracked_thread", losses->recorder_watched, losses->untracked_threads, -1,
+         "Threads beyond the 4,096 that can be watched at a time; what they did is in no total, and what "
+         "they freed seems to be alive."},
         {"inexact_thread", true, losses->inexact_threads, -1,
          "Threads whose exact counters may miss calls, or were not told; the exact totals are too low "
          "by what these did."},

@@ -15,7 +15,7 @@ struct import_losses {
     uint64_t gaps, gap_events;
     bool gap_unknown; /* a gap whose events could not be counted */
     bool missing_end, assumed_interval;
-    uint64_t inexact_threads;
+    uint64_t inexact_threads, untracked_threads;
 };
 
 STATUS_MUST_USE status import_losses_write(const struct import_losses *losses, struct db *db,

@@ -196,8 +196,10 @@ static status read_recorder_losses(struct import *import)
 
     TRY(db_prepare(import->db,
                    "SELECT MAX(dropped_samples), MAX(dropped_bytes), MAX(dropped_frees),"
-                   " MAX(truncated_stacks), MAX(write_errors), COUNT(dropped_samples)"
-                   " FROM recorder_tick WHERE run_id = ?",
+                   " MAX(truncated_stacks), MAX(write_errors), COUNT(dropped_samples),"
+                   " (SELECT MAX(value) FROM gauge WHERE run_id = ?1"
+                   "  AND name = 'recorder.untracked_threads')"
+                   " FROM recorder_tick WHERE run_id = ?1",
                    &select));
     db_bind_int(select, 1, import->run.id);
     TRY(db_step(select, &has_row));
@@ -208,6 +210,7 @@ static status read_recorder_losses(struct import *import)
         losses->dropped_frees = (uint64_t)db_int(select, 2);
         losses->truncated_stacks = (uint64_t)db_int(select, 3);
         losses->write_errors = (uint64_t)db_int(select, 4);
+        losses->untracked_threads = (uint64_t)db_int(select, 6);
     }
     db_reset(select);
     return OK;
