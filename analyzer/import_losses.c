@@ -71,7 +71,8 @@ status import_losses_write(const struct import_losses *losses, struct db *db, in
     };
     struct statement *insert;
 
-    TRY(db_prepare(db, "INSERT INTO loss (run_id, kind, count, bytes, detail) VALUES (?, ?, ?, ?, ?)",
+    TRY(db_prepare(db,
+                   "INSERT INTO loss (run_id, kind, count, bytes, detail) VALUES (?, ?, ?, ?, ?)",
                    &insert));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].watched) {
@@ -84,21 +85,23 @@ status import_losses_write(const struct import_losses *losses, struct db *db, in
 
 status import_losses_write_symbols(struct db *db, const struct symbolizer_counts *counts)
 {
-    TRY(db_run(db, "INSERT INTO loss (run_id, kind, count, bytes, detail)"
-                   " SELECT run.id, 'unsymbolized_frames', COUNT(DISTINCT frame.id), NULL,"
-                   " 'Places in code without a name, shown as module+offset; install the debug symbols"
-                   " of these modules and import again.'"
-                   " FROM run LEFT JOIN stack_stat ON stack_stat.run_id = run.id"
-                   " AND stack_stat.measure = 'allocated'"
-                   " LEFT JOIN stack_frame ON stack_frame.stack_id = stack_stat.stack_id"
-                   " LEFT JOIN frame ON frame.id = stack_frame.frame_id AND frame.raw_name IS NULL"
-                   " GROUP BY run.id"));
+    TRY(db_run(db,
+               "INSERT INTO loss (run_id, kind, count, bytes, detail)"
+               " SELECT run.id, 'unsymbolized_frames', COUNT(DISTINCT frame.id), NULL,"
+               " 'Places in code without a name, shown as module+offset; install the debug symbols"
+               " of these modules and import again.'"
+               " FROM run LEFT JOIN stack_stat ON stack_stat.run_id = run.id"
+               " AND stack_stat.measure = 'allocated'"
+               " LEFT JOIN stack_frame ON stack_frame.stack_id = stack_stat.stack_id"
+               " LEFT JOIN frame ON frame.id = stack_frame.frame_id AND frame.raw_name IS NULL"
+               " GROUP BY run.id"));
     return db_run_formatted(
-        db, "INSERT INTO loss (run_id, kind, count, bytes, detail)"
-            " SELECT id, 'missing_modules', %lld, NULL,"
-            " 'Modules, over all runs of this database, whose file was not found at its path.' FROM run"
-            " UNION ALL SELECT id, 'stale_modules', %lld, NULL,"
-            " 'Modules, over all runs of this database, whose file is another build now; its names"
-            " were not used.' FROM run",
+        db,
+        "INSERT INTO loss (run_id, kind, count, bytes, detail)"
+        " SELECT id, 'missing_modules', %lld, NULL,"
+        " 'Modules, over all runs of this database, whose file was not found at its path.' FROM run"
+        " UNION ALL SELECT id, 'stale_modules', %lld, NULL,"
+        " 'Modules, over all runs of this database, whose file is another build now; its names"
+        " were not used.' FROM run",
         (long long)counts->missing_modules, (long long)counts->stale_modules);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const leak_verdict_names[6] = {"leak", "growing", "undecided",
+const char *const leak_verdict_names[6] = {"leak",  "growing", "undecided",
                                            "cache", "startup", "steady"};
 
 static const double startup_share = 0.15; /* of the run: births in it are not judged */

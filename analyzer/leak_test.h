@@ -38,7 +38,7 @@ struct leak_site {                 /* what is known about the blocks of a site *
     const uint32_t *lifetimes; /* ROLLUP_LIFETIMES counts of freed blocks; NULL: none was freed */
     uint64_t freed, longest_ns;
     uint64_t samples, live_samples;
-    uint64_t oldest_birth_ns;  /* of a survivor; UNKNOWN: none */
+    uint64_t oldest_birth_ns; /* of a survivor; UNKNOWN: none */
     /* Mean over the other sites: how much of theirs was freed, 0 to 1; negative: too few to tell. */
     double others_freed_share;
 };

@@ -69,7 +69,7 @@ struct event_batch {
     const uint8_t *ops;
     const uint64_t *ticks;
     const uint32_t *threads;
-    const uint64_t *addresses;  /* allocations from here on ... */
+    const uint64_t *addresses; /* allocations from here on ... */
     const uint64_t *sizes;
     const uint32_t *extras;
     const uint32_t *stacks;     /* node ids */

@@ -305,7 +305,8 @@ static void widen(struct rollup *rollup)
         }
     }
     rollup->cells = cells;
-    if (cells > rollup->cells_max / 2) { /* as many stacks as cells: widening again would not help */
+    if (cells >
+        rollup->cells_max / 2) { /* as many stacks as cells: widening again would not help */
         rollup->cells_max = 2 * cells;
     }
 }

@@ -19,8 +19,8 @@ typedef struct {
 } status;
 
 #define STATUS_MUST_USE __attribute__((warn_unused_result))
-#define OK   ((status){STATUS_OK})
-#define FAIL ((status){STATUS_FAILED})
+#define OK              ((status){STATUS_OK})
+#define FAIL            ((status){STATUS_FAILED})
 
 /* For functions that own nothing: hands a failure up. One that owns something has a `done:` label. */
 #define TRY(expr)                                                                                  \

@@ -88,9 +88,9 @@ static inline double bench_one(const char *name, unsigned rounds, uint64_t opera
 }
 
 /* Times A against B, in turn, `rounds` times; prints one line and returns its numbers. */
-static inline struct bench_result bench_pair(const char *name, unsigned rounds,
-                                             uint64_t operations, bench_function *a,
-                                             void *a_context, bench_function *b, void *b_context)
+static inline struct bench_result bench_pair(const char *name, unsigned rounds, uint64_t operations,
+                                             bench_function *a, void *a_context, bench_function *b,
+                                             void *b_context)
 {
     struct bench_result best = {.a_ns = 1e300, .b_ns = 1e300};
     double ratios[BENCH_ROUNDS_MAX];

@@ -56,7 +56,8 @@ static void write_block(struct generator *out, uint32_t flags)
     };
 
     mr_encode_finish(&out->encoder);
-    bench_require(mr_write_block(&out->writer, out->encoder.payload, out->encoder.used, &facts) == 0);
+    bench_require(mr_write_block(&out->writer, out->encoder.payload, out->encoder.used, &facts) ==
+                  0);
     mr_encode_reset(&out->encoder);
     out->first_ticks = out->ticks;
 }
@@ -116,15 +117,15 @@ static void put_event(struct generator *out, struct mr_event event)
     event.ticks = out->ticks += 1 + draw() % 16;
     mr_encode_event(&out->encoder, &event);
     out->events++;
-    if (out->encoder.event_count == MR_BLOCK_EVENTS_MAX ||
-        mr_encode_room(&out->encoder) < 4096) {
+    if (out->encoder.event_count == MR_BLOCK_EVENTS_MAX || mr_encode_room(&out->encoder) < 4096) {
         write_block(out, 0);
     }
 }
 
 static void put_free(struct generator *out, struct lived block)
 {
-    put_event(out, (struct mr_event){.op = MR_OP_FREE, .thread = block.thread, .key = block.address});
+    put_event(out,
+              (struct mr_event){.op = MR_OP_FREE, .thread = block.thread, .key = block.address});
 }
 
 static void generate(const char *path, uint64_t events, uint64_t *survivors)
@@ -132,8 +133,8 @@ static void generate(const char *path, uint64_t events, uint64_t *survivors)
     static struct generator out;
     static struct lived medium[MEDIUM];
     static const uint8_t trace_id[16] = "import_rate_____";
-    void *memory = mmap(NULL, MR_ENCODER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                        -1, 0);
+    void *memory =
+        mmap(NULL, MR_ENCODER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     uint64_t next_address = 0x10000000;
     struct lived young[8] = {{0, 0}};
 
@@ -141,8 +142,8 @@ static void generate(const char *path, uint64_t events, uint64_t *survivors)
     memset(medium, 0, sizeof medium);
     bench_require(memory != MAP_FAILED);
     mr_encode_init(&out.encoder, memory, false);
-    bench_require(mr_write_open(&out.writer,
-                                open(path, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600), trace_id, 1));
+    bench_require(mr_write_open(
+        &out.writer, open(path, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600), trace_id, 1));
     out.ticks = out.first_ticks = 1000;
     put_header(&out.encoder);
     put_stacks(&out);
@@ -154,8 +155,12 @@ static void generate(const char *path, uint64_t events, uint64_t *survivors)
         uint64_t fate = draw() % 100;
 
         next_address += 16 + (size + 15) / 16 * 16;
-        put_event(&out, (struct mr_event){.op = MR_OP_MALLOC, .thread = block.thread, .stack = stack,
-                                          .extra = 8, .address = block.address, .size = size,
+        put_event(&out, (struct mr_event){.op = MR_OP_MALLOC,
+                                          .thread = block.thread,
+                                          .stack = stack,
+                                          .extra = 8,
+                                          .address = block.address,
+                                          .size = size,
                                           .key = block.address});
         if (fate == 0) {
             out.survivors++;
@@ -179,8 +184,8 @@ static void generate(const char *path, uint64_t events, uint64_t *survivors)
 }
 
 /* In a process of its own, so that its memory and CPU time are its own. Returns the seconds it took. */
-static double import_once(const char *trace, const char *database, uint64_t events, uint64_t *peak_kib,
-                          double *cpu)
+static double import_once(const char *trace, const char *database, uint64_t events,
+                          uint64_t *peak_kib, double *cpu)
 {
     uint64_t start_ns = bench_now_ns();
     pid_t child = fork();
@@ -220,9 +225,10 @@ static double measure(const char *trace, const char *database, uint64_t events)
         best = seconds < best ? seconds : best;
         best_cpu = cpu < best_cpu ? cpu : best_cpu;
     }
-    printf("import of %6.1f M events %8.2f M events/s (%.2f s); %.2f M per CPU second; peak %.0f MiB\n",
-           (double)events / 1e6, (double)events / best / 1e6, best, (double)events / best_cpu / 1e6,
-           (double)peak_kib / 1024);
+    printf(
+        "import of %6.1f M events %8.2f M events/s (%.2f s); %.2f M per CPU second; peak %.0f MiB\n",
+        (double)events / 1e6, (double)events / best / 1e6, best, (double)events / best_cpu / 1e6,
+        (double)peak_kib / 1024);
     bench_require(peak_kib <= (256u << 10) + 48 * (survivors + MEDIUM) / 1024);
     return best_cpu;
 }
@@ -238,10 +244,12 @@ static sqlite3 *make_table(uint32_t *root_page)
 
     unlink(database_path);
     bench_require(sqlite3_open(database_path, &db) == SQLITE_OK);
-    bench_require(sqlite3_exec(db, "PRAGMA page_size = 8192; PRAGMA journal_mode = OFF;"
-                                   "PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
-                                   "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER, b INTEGER,"
-                                   " c INTEGER, d INTEGER, e INTEGER) STRICT", NULL, NULL, NULL) == SQLITE_OK);
+    bench_require(sqlite3_exec(db,
+                               "PRAGMA page_size = 8192; PRAGMA journal_mode = OFF;"
+                               "PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
+                               "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER, b INTEGER,"
+                               " c INTEGER, d INTEGER, e INTEGER) STRICT",
+                               NULL, NULL, NULL) == SQLITE_OK);
     sqlite3_prepare_v2(db, "SELECT rootpage FROM sqlite_schema", -1, &statement, NULL);
     bench_require(sqlite3_step(statement) == SQLITE_ROW);
     *root_page = (uint32_t)sqlite3_column_int(statement, 0);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define SECOND_NAME_NS   UINT64_C(1000000000) /* a thread's name is asked again after this */
-#define AGAIN_BYTES      (16u << 20)          /* of trace, between two announcements of everything */
+#define AGAIN_BYTES      (16u << 20) /* of trace, between two announcements of everything */
 #define STACKS_PER_BLOCK 65536u
 
 static void tell_header(struct mr_encoder *encoder)
@@ -63,8 +63,9 @@ static void tell_header(struct mr_encoder *encoder)
     mr_encode_header_text(encoder, MR_KEY_ALLOCATOR, session->allocator);
     mr_encode_header_integer(encoder, MR_KEY_STACK_DEPTH_MAX, MR_STACK_DEPTH_MAX);
     mr_encode_header_text(encoder, MR_KEY_CAPABILITIES,
-                          session->libc_malloc ? "samples frees counters process smaps map mallinfo2"
-                                               : "samples frees counters process smaps map");
+                          session->libc_malloc
+                              ? "samples frees counters process smaps map mallinfo2"
+                              : "samples frees counters process smaps map");
     mr_encode_header_integer(encoder, MR_KEY_START_REASON, session->start_reason);
     mr_encode_end(encoder);
     mr_gauges_announce(encoder);
@@ -94,8 +95,7 @@ static void tell_stacks(struct mr_announcer *announcer, struct mr_encoder *encod
         count = count < STACKS_PER_BLOCK ? count : STACKS_PER_BLOCK;
         if (mr_encode_room(encoder) < (size_t)count * 16)
             break;
-        mr_encode_stacks(encoder, first, count, stacks->parents + first,
-                         stacks->pcs + first);
+        mr_encode_stacks(encoder, first, count, stacks->parents + first, stacks->pcs + first);
         first += count;
     }
     stacks->announced = first;
@@ -153,8 +153,8 @@ static void tell_counters(struct mr_announcer *announcer, struct mr_encoder *enc
 }
 
 /* New threads by name, and the counters that moved. */
-static void tell_threads(struct mr_announcer *announcer, struct mr_encoder *encoder, uint64_t now_ns,
-                         bool again, bool final)
+static void tell_threads(struct mr_announcer *announcer, struct mr_encoder *encoder,
+                         uint64_t now_ns, bool again, bool final)
 {
     struct mr_session *session = &mr_session;
     uint32_t used = mr_load_relaxed(&session->thread_slots);

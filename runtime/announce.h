@@ -19,7 +19,7 @@ struct mr_announcer {
         uint32_t id;
         bool named_twice;
         uint64_t alloc_calls, free_calls, alloc_bytes;
-    } *told; /* by slot: what was told of its thread */
+    } * told; /* by slot: what was told of its thread */
 };
 
 /* False: no memory. */

@@ -9,8 +9,8 @@
 /* For what the fast path reads: no detour through the global offset table. */
 #define MR_HIDDEN __attribute__((visibility("hidden")))
 
-#define mr_load_relaxed(place)  atomic_load_explicit(place, memory_order_relaxed)
-#define mr_load_acquire(place)  atomic_load_explicit(place, memory_order_acquire)
+#define mr_load_relaxed(place)         atomic_load_explicit(place, memory_order_relaxed)
+#define mr_load_acquire(place)         atomic_load_explicit(place, memory_order_acquire)
 #define mr_store_relaxed(place, value) atomic_store_explicit(place, value, memory_order_relaxed)
 #define mr_store_release(place, value) atomic_store_explicit(place, value, memory_order_release)
 #define mr_fetch_add_relaxed(place, value)                                                         \

@@ -7,15 +7,9 @@
 
 #define API __attribute__((visibility("default")))
 
-API const char *memrec_version(void)
-{
-    return MEMREC_VERSION;
-}
+API const char *memrec_version(void) { return MEMREC_VERSION; }
 
-API int memrec_is_recording(void)
-{
-    return mr_state() == MR_STATE_ON;
-}
+API int memrec_is_recording(void) { return mr_state() == MR_STATE_ON; }
 
 API void memrec_flush(void)
 {

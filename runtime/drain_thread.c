@@ -44,7 +44,7 @@ static struct drain {
     unsigned end_reason;
     int trace_file;
     bool owns_files; /* the descriptor table is this thread's own */
-    bool terminal; /* descriptor 2 is one, and was kept */
+    bool terminal;   /* descriptor 2 is one, and was kept */
     bool complained;
 
     struct mr_encoder encoder;
@@ -241,7 +241,8 @@ static uint32_t collect_owed_frees(uint64_t keys[MR_OWED_FREES])
     uint32_t count = 0;
     for (unsigned i = 0; i < MR_OWED_FREES; i++)
         if (mr_load_relaxed(&shared->owed_frees[i]) != 0)
-            keys[count++] = atomic_exchange_explicit(&shared->owed_frees[i], 0, memory_order_acquire);
+            keys[count++] =
+                atomic_exchange_explicit(&shared->owed_frees[i], 0, memory_order_acquire);
     return count;
 }
 
@@ -457,10 +458,10 @@ bool mr_drain_start(int trace_file)
     uint64_t all = ~UINT64_C(0), before;
     mr_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, 8, 0, 0);
     uint8_t *stack_top = (uint8_t *)drain.memory + STACK_BYTES;
-    int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
-                CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
-    int tid = clone(thread_main, stack_top, flags, NULL, &drain.tid, thread_block(stack_top),
-                    &drain.tid);
+    int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
+                CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+    int tid =
+        clone(thread_main, stack_top, flags, NULL, &drain.tid, thread_block(stack_top), &drain.tid);
     mr_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, 8, 0, 0);
     if (tid < 0)
         return false;

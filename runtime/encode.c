@@ -7,9 +7,9 @@
 
 /* Most bytes a row of each column can take; they divide the encoder's memory. */
 static const uint8_t row_bytes_max[MR_COLUMN_COUNT] = {
-    [MR_COLUMN_OP] = 1,       [MR_COLUMN_TIME] = 10, [MR_COLUMN_THREAD] = 5, [MR_COLUMN_ADDRESS] = 11,
-    [MR_COLUMN_SIZE] = 10,    [MR_COLUMN_EXTRA] = 5, [MR_COLUMN_STACK] = 5,  [MR_COLUMN_INTERVAL] = 2,
-    [MR_COLUMN_ID] = 10,      [MR_COLUMN_FREED] = 11,
+    [MR_COLUMN_OP] = 1,    [MR_COLUMN_TIME] = 10,  [MR_COLUMN_THREAD] = 5, [MR_COLUMN_ADDRESS] = 11,
+    [MR_COLUMN_SIZE] = 10, [MR_COLUMN_EXTRA] = 5,  [MR_COLUMN_STACK] = 5,  [MR_COLUMN_INTERVAL] = 2,
+    [MR_COLUMN_ID] = 10,   [MR_COLUMN_FREED] = 11,
 };
 
 #define GAUGE_ROWS_MAX  8192u
@@ -136,10 +136,7 @@ static void put_u(struct mr_column *column, uint64_t value)
     column->used += (size_t)(mr_put_uvarint(at, value) - at);
 }
 
-static void put_s(struct mr_column *column, int64_t value)
-{
-    put_u(column, mr_zigzag(value));
-}
+static void put_s(struct mr_column *column, int64_t value) { put_u(column, mr_zigzag(value)); }
 
 /* Addresses are mostly multiples of 16: the low four bits cost a byte only where they differ. */
 static void put_address(struct mr_column *column, uint64_t address, uint64_t predicted)
@@ -158,8 +155,9 @@ void mr_encode_event(struct mr_encoder *encoder, const struct mr_event *event)
     if (encoder->event_count == 0) {
         encoder->base_ticks = encoder->last_ticks = event->ticks;
         encoder->base_id = encoder->last_id = encoder->have_ids ? event->key : 0;
-        encoder->base_address = encoder->last_address =
-            is_alloc ? event->address : encoder->have_ids ? 0 : event->key;
+        encoder->base_address = encoder->last_address = is_alloc            ? event->address
+                                                        : encoder->have_ids ? 0
+                                                                            : event->key;
         encoder->first_event_ticks = encoder->last_event_ticks = event->ticks;
     }
     encoder->event_count++;

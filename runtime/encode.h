@@ -21,12 +21,12 @@ struct mr_event {
     uint8_t op; /* enum mr_op */
     uint8_t interval;
     uint32_t thread;
-    uint32_t stack;   /* node id */
-    uint32_t extra;   /* usable - requested */
+    uint32_t stack; /* node id */
+    uint32_t extra; /* usable - requested */
     uint64_t ticks;
     uint64_t address; /* of an allocation */
     uint64_t size;
-    uint64_t key;     /* allocation: its id (sampled mode); free: the id or address it names */
+    uint64_t key; /* allocation: its id (sampled mode); free: the id or address it names */
 };
 
 struct mr_column {

@@ -227,8 +227,8 @@ static void take_smaps_line(const char *line, enum mr_metric *region, uint64_t *
 static void read_smaps(struct mr_encoder *encoder)
 {
     static const enum mr_metric told[] = {
-        MR_METRIC_HEAP_RSS, MR_METRIC_ANON_RSS,  MR_METRIC_STACK_RSS,    MR_METRIC_FILE_RSS,
-        MR_METRIC_SHMEM_RSS, MR_METRIC_RECORDER_RSS, MR_METRIC_PSS, MR_METRIC_SWAP,
+        MR_METRIC_HEAP_RSS,  MR_METRIC_ANON_RSS,     MR_METRIC_STACK_RSS, MR_METRIC_FILE_RSS,
+        MR_METRIC_SHMEM_RSS, MR_METRIC_RECORDER_RSS, MR_METRIC_PSS,       MR_METRIC_SWAP,
     };
     uint64_t sum[MR_METRIC_COUNT] = {0};
     enum mr_metric region = MR_METRIC_ANON_RSS;
@@ -324,13 +324,14 @@ static void tell_counters(struct mr_encoder *encoder)
                    mr_load_relaxed(&session->shared->dropped_frees));
     mr_gauges_tell(encoder, ticks, MR_METRIC_TRUNCATED_STACKS,
                    mr_load_relaxed(&session->truncated_stacks));
-    mr_gauges_tell(encoder, ticks, MR_METRIC_WRITE_ERRORS,
-                   mr_load_relaxed(&session->write_errors));
+    mr_gauges_tell(encoder, ticks, MR_METRIC_WRITE_ERRORS, mr_load_relaxed(&session->write_errors));
     mr_gauges_tell(encoder, ticks, MR_METRIC_WRITTEN, mr_load_relaxed(&session->written_bytes));
     mr_gauges_tell(encoder, ticks, MR_METRIC_UNTRACKED_THREADS,
                    mr_load_relaxed(&session->untracked));
-    mr_gauges_tell(encoder, ticks, MR_METRIC_MAP_CALLS, mr_load_relaxed(&mr_map_counters.map_calls));
-    mr_gauges_tell(encoder, ticks, MR_METRIC_MAP_BYTES, mr_load_relaxed(&mr_map_counters.map_bytes));
+    mr_gauges_tell(encoder, ticks, MR_METRIC_MAP_CALLS,
+                   mr_load_relaxed(&mr_map_counters.map_calls));
+    mr_gauges_tell(encoder, ticks, MR_METRIC_MAP_BYTES,
+                   mr_load_relaxed(&mr_map_counters.map_bytes));
     mr_gauges_tell(encoder, ticks, MR_METRIC_UNMAP_CALLS,
                    mr_load_relaxed(&mr_map_counters.unmap_calls));
     mr_gauges_tell(encoder, ticks, MR_METRIC_UNMAP_BYTES,

@@ -26,8 +26,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define HOOK         __attribute__((visibility("default")))
-#define LIKELY(x)    __builtin_expect(!!(x), 1)
+#define HOOK      __attribute__((visibility("default")))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
 
 /* While nothing is recorded the slow path is the common one: then it is a jump, too. */
 #define SLOW(recorded, real) return LIKELY(mr_state() == MR_STATE_OFF) ? real : recorded
@@ -121,10 +121,7 @@ HOOK int posix_memalign(void **block, size_t alignment, size_t size)
     return mr_real.posix_memalign(block, alignment, size);
 }
 
-HOOK void *valloc(size_t size)
-{
-    return memalign((size_t)sysconf(_SC_PAGESIZE), size);
-}
+HOOK void *valloc(size_t size) { return memalign((size_t)sysconf(_SC_PAGESIZE), size); }
 
 HOOK void *pvalloc(size_t size)
 {

@@ -93,7 +93,8 @@ static bool insert_into(struct bucket *bucket, uintptr_t address, uint64_t id)
             continue;
         if (atomic_compare_exchange_strong_explicit(&bucket->key[i], &empty, address,
                                                     memory_order_relaxed, memory_order_relaxed)) {
-            mr_store_release(&bucket->id[i], id); /* the slot is ours; the freer comes after malloc */
+            mr_store_release(&bucket->id[i],
+                             id); /* the slot is ours; the freer comes after malloc */
             return true;
         }
     }
@@ -125,9 +126,8 @@ uint64_t mr_live_remove(const void *address)
             uintptr_t found = (uintptr_t)address;
             /* A second free of one block finds the key gone here and gets no id. Until the key is
              * cleared no insert can take the slot, so the id read above is this block's. */
-            if (atomic_compare_exchange_strong_explicit(&two[b]->key[i], &found, 0,
-                                                        memory_order_relaxed,
-                                                        memory_order_relaxed)) {
+            if (atomic_compare_exchange_strong_explicit(
+                    &two[b]->key[i], &found, 0, memory_order_relaxed, memory_order_relaxed)) {
                 filter_lower(address);
                 return id;
             }

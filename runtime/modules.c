@@ -168,9 +168,8 @@ static void take(struct mr_modules *modules, struct mr_encoder *encoder,
     if (object->range_count == 0 || !read_elf(object->start, &facts) ||
         mr_encode_room(encoder) < 2 * PATH_MAX_HERE)
         return;
-    uint64_t name_hash = XXH3_64bits_withSeed(
-        object->path, strlen(object->path),
-        XXH3_64bits(facts.build_id, facts.build_id_bytes));
+    uint64_t name_hash = XXH3_64bits_withSeed(object->path, strlen(object->path),
+                                              XXH3_64bits(facts.build_id, facts.build_id_bytes));
     for (uint32_t i = 0; i < modules->count; i++) {
         struct mr_module *known = &modules->known[i];
         if (known->start == object->start && known->name_hash == name_hash) {
@@ -187,12 +186,12 @@ static void take(struct mr_modules *modules, struct mr_encoder *encoder,
     announce(encoder, object, &facts, fresh->id, ticks);
 }
 
-static void add_line(struct mr_modules *modules, struct mr_encoder *encoder,
-                     struct object *object, const struct line *line, uint64_t ticks, bool again)
+static void add_line(struct mr_modules *modules, struct mr_encoder *encoder, struct object *object,
+                     const struct line *line, uint64_t ticks, bool again)
 {
     bool named = line->path[0] == '/' || strcmp(line->path, "[vdso]") == 0;
-    bool same = named && object->start && line->offset != 0 &&
-                strcmp(object->path, line->path) == 0;
+    bool same =
+        named && object->start && line->offset != 0 && strcmp(object->path, line->path) == 0;
     if (!same) {
         if (object->start)
             take(modules, encoder, object, ticks, again);

@@ -17,7 +17,7 @@ struct mr_modules {
         uint64_t name_hash;  /* path and build id */
         uint32_t id;
         bool seen;
-    } *known;
+    } * known;
     uint32_t count;
     uint32_t last_id;
     uint8_t *buffer; /* for a stretch of maps */

@@ -20,9 +20,15 @@ bool mr_parse_size(const char *text, uint64_t *out)
     }
     unsigned shift = 0;
     switch (*text | 0x20) {
-    case 'k': shift = 10; break;
-    case 'm': shift = 20; break;
-    case 'g': shift = 30; break;
+    case 'k':
+        shift = 10;
+        break;
+    case 'm':
+        shift = 20;
+        break;
+    case 'g':
+        shift = 30;
+        break;
     }
     if (shift) {
         text++;

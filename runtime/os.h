@@ -14,10 +14,7 @@
 /* Time. Ticks are the unit of the trace: cheap to read, monotonic, of unknown rate. */
 #if defined(__x86_64__)
 #define MR_TICKS_SHIFT 5
-static inline uint64_t mr_ticks(void)
-{
-    return __builtin_ia32_rdtsc() >> MR_TICKS_SHIFT;
-}
+static inline uint64_t mr_ticks(void) { return __builtin_ia32_rdtsc() >> MR_TICKS_SHIFT; }
 #elif defined(__aarch64__)
 static inline uint64_t mr_ticks(void)
 {
@@ -34,8 +31,8 @@ uint64_t mr_thread_cpu_ns(void); /* of the calling thread */
 
 /* Files. */
 int mr_open_read(const char *path);
-int mr_open_new(const char *path);          /* write, created, -EEXIST when it is there */
-int mr_open_shared(const char *path);       /* read and write, created for this user alone */
+int mr_open_new(const char *path);    /* write, created, -EEXIST when it is there */
+int mr_open_shared(const char *path); /* read and write, created for this user alone */
 long mr_read(int file, void *buffer, size_t size);
 long mr_read_file(const char *path, char *buffer, size_t size); /* whole; bytes read; terminated */
 int mr_write_all(int file, const void *bytes, size_t size);

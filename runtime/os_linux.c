@@ -101,10 +101,7 @@ int mr_truncate(int file, uint64_t size)
     return (int)mr_syscall(SYS_ftruncate, file, (long)size, 0, 0, 0, 0);
 }
 
-void mr_seek(int file, uint64_t offset)
-{
-    mr_syscall(SYS_lseek, file, (long)offset, 0, 0, 0, 0);
-}
+void mr_seek(int file, uint64_t offset) { mr_syscall(SYS_lseek, file, (long)offset, 0, 0, 0, 0); }
 
 int mr_unlink(const char *path)
 {

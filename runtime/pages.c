@@ -40,10 +40,7 @@ void *mr_pages_map(size_t size_bytes)
     return (void *)at;
 }
 
-void *mr_pages_map_file(int file, size_t size_bytes)
-{
-    return map(size_bytes, MAP_SHARED, file);
-}
+void *mr_pages_map_file(int file, size_t size_bytes) { return map(size_bytes, MAP_SHARED, file); }
 
 void mr_pages_unmap(void *pages, size_t size_bytes)
 {

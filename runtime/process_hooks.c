@@ -38,10 +38,7 @@ HOOK void _exit(int code)
     __builtin_unreachable();
 }
 
-HOOK void _Exit(int code)
-{
-    _exit(code);
-}
+HOOK void _Exit(int code) { _exit(code); }
 
 HOOK int execve(const char *path, char *const arguments[], char *const environment[])
 {
@@ -91,7 +88,7 @@ HOOK int fexecve(int file, char *const arguments[], char *const environment[])
     va_start(list_, first);                                                                        \
     arguments[0] = (char *)(uintptr_t)first;                                                       \
     for (size_t i_ = 1; i_ <= count_; i_++)                                                        \
-        arguments[i_] = va_arg(list_, char *)
+    arguments[i_] = va_arg(list_, char *)
 
 HOOK int execl(const char *path, const char *first, ...)
 {

@@ -84,8 +84,8 @@ static void *early_realloc(void *block, size_t size)
         return mr_real.realloc(block, size);
     void *moved = bootstrap_alloc(size);
     if (moved && block)
-        memcpy(moved, block, size < mr_real_bootstrap_size(block) ? size
-                                                                  : mr_real_bootstrap_size(block));
+        memcpy(moved, block,
+               size < mr_real_bootstrap_size(block) ? size : mr_real_bootstrap_size(block));
     return moved;
 }
 

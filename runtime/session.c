@@ -24,7 +24,7 @@
 #define FULL_RINGS          64u
 #define FILE_NAMES_TRIED    100
 #define OTHER_RESERVE_BYTES (96u << 20) /* address space of the other stages, rarely touched */
-#define HOST_SHARE          4           /* of a limited address space the recorder takes one part in so many */
+#define HOST_SHARE          4 /* of a limited address space the recorder takes one part in so many */
 
 struct mr_session mr_session;
 
@@ -105,12 +105,14 @@ static void complain_of_file(const char *path, int error)
     at = append(at, end, path);
     at = append(at, end, "\": ");
     at = append(at, end,
-                reason[error == -ENOENT                       ? 1
+                reason[error == -ENOENT                      ? 1
                        : error == -EACCES || error == -EROFS ? 2
-                       : error == -ENOSPC                     ? 3
-                       : error == -ENOMEM                     ? 4
-                                                              : 0]);
-    at = append(at, end, "\nhint: The program runs unrecorded. Set MEMREC_TRACE to a file that can be created.\n");
+                       : error == -ENOSPC                    ? 3
+                       : error == -ENOMEM                    ? 4
+                                                             : 0]);
+    at = append(
+        at, end,
+        "\nhint: The program runs unrecorded. Set MEMREC_TRACE to a file that can be created.\n");
     mr_write_all(2, text, (size_t)(at - text));
 }
 
@@ -189,8 +191,7 @@ static bool map_rings(struct mr_session *session)
         }
         if (memory) {
             session->stack_cache = mr_pages_map(count * sizeof *session->stack_cache);
-            session->walks =
-                session->full ? mr_pages_map(count * sizeof *session->walks) : NULL;
+            session->walks = session->full ? mr_pages_map(count * sizeof *session->walks) : NULL;
             lay_out(session, memory, count, ring_bytes, offset, bytes);
             return session->stack_cache != NULL;
         }
@@ -380,8 +381,7 @@ void mr_session_forked(void)
     memset(&mr_forked, 0, sizeof mr_forked);
     mr_self = &mr_forked;
     mr_random_seed(mr_forked.random, mr_ticks() ^ (uint64_t)mr_pid() << 32);
-    mr_store_release(&session->state,
-                     session->options.children ? MR_STATE_FORKED : MR_STATE_OFF);
+    mr_store_release(&session->state, session->options.children ? MR_STATE_FORKED : MR_STATE_OFF);
     mr_thread_draw(&mr_forked, 0);
 }
 

@@ -30,10 +30,11 @@ struct mr_session {
     struct mr_thread_slot *threads;
     struct mr_ring *rings;
     uint8_t *ring_data;
-    uint64_t ring_mask; /* words */
-    char ring_path[64]; /* empty: private memory */
+    uint64_t ring_mask;                            /* words */
+    char ring_path[64];                            /* empty: private memory */
     uint64_t (*stack_cache)[MR_STACK_CACHE_SLOTS]; /* private, one row per ring */
-    struct mr_walk_memory *walks; /* private, one per ring: full mode, where stacks repeat; or NULL */
+    struct mr_walk_memory
+        *walks; /* private, one per ring: full mode, where stacks repeat; or NULL */
 
     _Atomic uint32_t thread_count;    /* ids given so far */
     _Atomic uint32_t thread_slots;    /* slots ever used */

@@ -110,8 +110,7 @@ static void name(struct mr_stacks *stacks, uint64_t hash, uint32_t node)
 uint32_t mr_stacks_intern(struct mr_stacks *stacks, uint64_t hash, const uint64_t *frames,
                           unsigned count, bool truncated)
 {
-    const struct mr_stack_name *known =
-        name_slot(stacks->names, stacks->names_capacity, hash);
+    const struct mr_stack_name *known = name_slot(stacks->names, stacks->names_capacity, hash);
     if (known->node && known->generation == stacks->generation)
         return known->node;
     uint32_t node = truncated ? MR_STACK_TRUNCATED_ROOT : MR_STACK_ROOT;

@@ -28,7 +28,7 @@ struct mr_stacks {
         uint64_t hash;
         uint32_t node; /* 0: empty */
         uint32_t generation;
-    } *names;
+    } * names;
     uint32_t names_used, names_capacity;
     uint32_t generation;
 };

@@ -21,8 +21,7 @@ static struct mr_thread_slot *take_slot(void)
         for (uint32_t i = 0; i < fresh && i < MR_THREAD_SLOTS; i++) {
             uint32_t unused = MR_THREAD_UNUSED;
             if (mr_load_relaxed(&session->threads[i].state) == MR_THREAD_UNUSED &&
-                atomic_compare_exchange_strong(&session->threads[i].state, &unused,
-                                               MR_THREAD_LIVE))
+                atomic_compare_exchange_strong(&session->threads[i].state, &unused, MR_THREAD_LIVE))
                 return &session->threads[i];
         }
     }

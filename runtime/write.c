@@ -52,9 +52,9 @@ int mr_write_block(struct mr_writer *writer, const void *payload, size_t size,
     };
     writer->events_before += facts->event_count;
 
-    size_t frame_bytes = ZSTD_compressCCtx(writer->context, writer->frame + sizeof header,
-                                           writer->frame_capacity - sizeof header, payload, size,
-                                           writer->level);
+    size_t frame_bytes =
+        ZSTD_compressCCtx(writer->context, writer->frame + sizeof header,
+                          writer->frame_capacity - sizeof header, payload, size, writer->level);
     int result = -EIO;
     if (!ZSTD_isError(frame_bytes)) {
         memcpy(header.magic, MR_BLOCK_MAGIC, sizeof header.magic);

@@ -17,11 +17,11 @@ struct mr_writer {
     uint64_t sequence;      /* of the next block */
     uint64_t events_before; /* in all blocks so far, written or given up */
     uint64_t bytes_written;
-    uint64_t errors;        /* blocks given up */
-    int last_error;         /* -errno of the latest */
+    uint64_t errors; /* blocks given up */
+    int last_error;  /* -errno of the latest */
     int level;
-    void *context;          /* zstd's, in `memory` */
-    uint8_t *frame;         /* header and compressed payload */
+    void *context;  /* zstd's, in `memory` */
+    uint8_t *frame; /* header and compressed payload */
     size_t frame_capacity;
     void *memory;
     size_t memory_bytes;

@@ -100,7 +100,7 @@ struct mr_shared {
     uint8_t trace_id[16];
     uint64_t pid;
     uint64_t start_ticks;
-    uint64_t mode; /* enum mr_mode */
+    uint64_t mode;                       /* enum mr_mode */
     _Atomic uint64_t pending_sequence;   /* block being written; UINT64_MAX: none yet */
     _Atomic uint64_t committed_sequence; /* last block surely written; UINT64_MAX: none yet */
     _Atomic uint64_t dropped_samples;    /* allocations that found no room in a ring */
@@ -138,7 +138,7 @@ static_assert(sizeof(struct mr_thread_slot) == MR_THREAD_SLOT_BYTES, "three cach
 
 struct mr_ring {
     alignas(MR_CACHE_LINE) _Atomic uint64_t head; /* the producer's line */
-    _Atomic uint64_t high_water; /* most words ever waiting */
+    _Atomic uint64_t high_water;                  /* most words ever waiting */
     alignas(MR_CACHE_LINE) _Atomic uint64_t tail; /* the drain thread's line */
     _Atomic uint64_t pending_tail;
     alignas(MR_CACHE_LINE) _Atomic uint32_t owner; /* our thread id; 0: free to take */

@@ -15,8 +15,8 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the trace is little-en
 #define MR_TRACE_MAJOR 1
 #define MR_TRACE_MINOR 0
 
-#define MR_SKIPPABLE_MAGIC 0x184D2A5Du
-#define MR_BLOCK_MAGIC     "\x89MREC\r\n\x1a"
+#define MR_SKIPPABLE_MAGIC   0x184D2A5Du
+#define MR_BLOCK_MAGIC       "\x89MREC\r\n\x1a"
 #define MR_BLOCK_MAGIC_BYTES 8
 
 #define MR_PAYLOAD_BYTES_MAX (16u << 20)
