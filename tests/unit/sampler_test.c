@@ -125,6 +125,28 @@ static void extreme_intervals_do_not_overflow(void)
 
 /* ---- randomness ------------------------------------------------------------------------------- */
 
+/* The published outputs of xoroshiro128+ (24, 16, 37) from the state 1, 2. */
+static void generator_is_the_published_one(void)
+{
+    static const uint64_t published[] = {
+        3,
+        UINT64_C(412333834243),
+        UINT64_C(2360170716294286339),
+        UINT64_C(9295852285959843169),
+        UINT64_C(2797080929874688578),
+        UINT64_C(6019711933173041966),
+        UINT64_C(3076529664176959358),
+        UINT64_C(3521761819100106140),
+        UINT64_C(7493067640054542992),
+        UINT64_C(920801338098114767),
+    };
+    uint64_t state[2] = {1, 2};
+
+    for (size_t i = 0; i < sizeof published / sizeof published[0]; i++) {
+        CHECK_EQ(mr_random_next(state), published[i]);
+    }
+}
+
 static void seeds_are_independent(void)
 {
     uint64_t a[2], b[2];
@@ -335,6 +357,7 @@ int main(void)
     logarithm_is_exact();
     draws_are_exponential();
     extreme_intervals_do_not_overflow();
+    generator_is_the_published_one();
     seeds_are_independent();
     weight_is_the_formula();
     estimates_are_unbiased_and_cover();

@@ -157,6 +157,25 @@ static void grows(void)
     free(nodes);
 }
 
+/* One caller of many: its children meet in the table. */
+static void siblings_are_told_apart(void)
+{
+    enum { MANY = 50000 };
+    struct mr_stacks stacks;
+    uint64_t wrong = 0;
+
+    CHECK(mr_stacks_open(&stacks));
+    for (uint64_t i = 0; i < MANY; i++) {
+        uint64_t frames[] = {0x500000 + 16 * i, 0x33};
+
+        wrong += !names(&stacks, mr_stacks_intern(&stacks, mr_stack_hash(frames, 2), frames, 2, false),
+                        frames, 2, false);
+    }
+    CHECK_EQ(wrong, 0);
+    CHECK_EQ(stacks.count, MR_STACK_FIRST_ID + 1 + MANY);
+    mr_stacks_close(&stacks);
+}
+
 static void forgets(void)
 {
     static const uint64_t a[] = {0x11, 0x22, 0x33}, b[] = {0x44, 0x33};
@@ -180,12 +199,14 @@ static void forgets(void)
     CHECK_EQ(stacks.count, before + 4); /* 0x33 is shared among the new ones */
     CHECK_EQ(intern(&stacks, a, 3, false), new_a);
 
-    for (int i = 0; i < 1000; i++) {
+    uint32_t capacity = stacks.children_capacity;
+    for (int i = 0; i < 5000; i++) {
         mr_stacks_forget(&stacks);
         uint32_t node = intern(&stacks, a, 3, i & 1);
         CHECK(names(&stacks, node, a, 3, i & 1));
     }
     CHECK(stacks.names_used <= 2); /* names are replaced, not collected */
+    CHECK_EQ(stacks.children_capacity, capacity); /* and what was forgotten takes no room */
     mr_stacks_close(&stacks);
 }
 
@@ -212,6 +233,7 @@ int main(void)
     empty_stacks_are_roots();
     recursion_is_deep();
     grows();
+    siblings_are_told_apart();
     forgets();
     fills_up();
     return check_summary();
