@@ -346,6 +346,8 @@ static void look(uint64_t now_ns, bool flush)
         rings_are_wanted = mr_threads_reap(thread_ended, NULL) > 0 && resources_are_short();
         due = due || rings_are_wanted;
     }
+    /* Places are taken from the first on. */
+    due = due || mr_load_relaxed(&mr_session.shared->owed_frees[MR_OWED_FREES / 2]) != 0;
     if (!flush && !due && waiting < mr_session.ring_mask / 4)
         return;
     take_everything(now_ns, false);

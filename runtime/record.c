@@ -288,6 +288,17 @@ static uint64_t forget(struct mr_thread_slot *self, void *block)
     return mr_session.full ? (uint64_t)(uintptr_t)block : mr_live_remove(block);
 }
 
+/* A thread that is not watched frees a block that may have been kept: told all the same, or the block would
+ * live for ever. (In full mode there is no table to ask, and its own blocks are not in the trace.) */
+static void forget_unwatched(void *block)
+{
+    if (mr_state() != MR_STATE_ON || mr_session.full)
+        return;
+    uint64_t key = mr_live_remove(block);
+    if (key)
+        owe_free(key);
+}
+
 MR_SLOW void mr_record_free(void *block)
 {
     if (!block)
@@ -310,6 +321,8 @@ MR_SLOW void mr_record_free(void *block)
                 self->busy = 0;
             }
         }
+    } else {
+        forget_unwatched(block);
     }
     mr_real.free(block);
 }
@@ -330,8 +343,11 @@ MR_SLOW void *mr_record_realloc(void *block, size_t size)
     if (block && mr_real_is_bootstrap(block))
         return leave_bootstrap(block, size);
     struct mr_thread_slot *self = current_thread(size);
-    if (!self)
+    if (!self) {
+        if (block) /* should realloc fail, the block's end was told too early: rarer than not at all */
+            forget_unwatched(block);
         return mr_real.realloc(block, size);
+    }
     if (block && size == 0) { /* a free, in the C library's reading */
         uint64_t key = forget(self, block);
         mr_bump(&self->free_calls);
