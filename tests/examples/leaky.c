@@ -47,10 +47,7 @@ OWN_FRAME static void load_table(void)
     }
 }
 
-OWN_FRAME static char *parse_request(uint64_t number)
-{
-    return xmalloc(64 + number * 37 % 900);
-}
+OWN_FRAME static char *parse_request(uint64_t number) { return xmalloc(64 + number * 37 % 900); }
 
 OWN_FRAME static void cache_put(uint64_t number)
 {
@@ -60,10 +57,7 @@ OWN_FRAME static void cache_put(uint64_t number)
     *slot = xmalloc(200 + number * 13 % 300);
 }
 
-OWN_FRAME static char *keep_session(void)
-{
-    return xmalloc(SESSION_BYTES);
-}
+OWN_FRAME static char *keep_session(void) { return xmalloc(SESSION_BYTES); }
 
 OWN_FRAME static void serve(uint64_t number, int leaks)
 {

@@ -105,7 +105,9 @@ static bool may_fail(uint64_t call)
 
 static long error_of(uint64_t call)
 {
-    return call == SYS_write || call == SYS_ftruncate ? -ENOSPC : call == SYS_openat ? -EMFILE : -ENOMEM;
+    return call == SYS_write || call == SYS_ftruncate ? -ENOSPC
+           : call == SYS_openat                       ? -EMFILE
+                                                      : -ENOMEM;
 }
 
 /* Whether this address is in libmemrec, which every process of the host has at the same place. */
@@ -256,7 +258,8 @@ static void check_host(char *self, const char *expected, uint64_t fail_at, struc
     close(ends[0]);
     if (!CHECK(WIFEXITED(run->status) && WEXITSTATUS(run->status) == HOST_CODE) ||
         !CHECK_STR(out, expected)) {
-        fprintf(stderr, "when the recorder's call %" PRIu64 " (number %" PRIu64 ") failed: status %x\n",
+        fprintf(stderr,
+                "when the recorder's call %" PRIu64 " (number %" PRIu64 ") failed: status %x\n",
                 fail_at, run->failed, (unsigned)run->status);
     }
 }
@@ -267,7 +270,8 @@ static int trace_runs(char *self, const char *library, const char *trace, const 
     struct run run;
 
     FILE *plain = popen("exec \"$NO_MEMORY_SELF\" host", "r");
-    if (!plain || !fgets(expected, sizeof expected, plain) || WEXITSTATUS(pclose(plain)) != HOST_CODE) {
+    if (!plain || !fgets(expected, sizeof expected, plain) ||
+        WEXITSTATUS(pclose(plain)) != HOST_CODE) {
         CHECK(!"the host works by itself");
         return check_summary();
     }
@@ -287,8 +291,8 @@ static int trace_runs(char *self, const char *library, const char *trace, const 
         by_call[run.failed % 512]++;
     }
     CHECK(by_call[SYS_mmap] > 5 && by_call[SYS_openat] > 5 && by_call[SYS_write] > 1);
-    printf("interval %s: %" PRIu64 " calls, %" PRIu64 " of mmap, %" PRIu64 " of write failed\n", interval,
-           calls, by_call[SYS_mmap], by_call[SYS_write]);
+    printf("interval %s: %" PRIu64 " calls, %" PRIu64 " of mmap, %" PRIu64 " of write failed\n",
+           interval, calls, by_call[SYS_mmap], by_call[SYS_write]);
     return check_summary();
 }
 

@@ -30,7 +30,8 @@ static void *stay(void *argument)
             } else {
                 free(realloc(blocks[i], 10));
             }
-            usleep(60000); /* the recorder has 128 places for such frees, and looks twenty times a second */
+            usleep(
+                60000); /* the recorder has 128 places for such frees, and looks twenty times a second */
         }
     }
     while (!leave) {

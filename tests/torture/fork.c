@@ -26,8 +26,8 @@ static _Atomic bool stop;
 static void tell(const char *kind, unsigned allocs, unsigned bytes, unsigned frees)
 {
     char line[128];
-    int length = snprintf(line, sizeof line, "%d,%d,%s,%u,%u,%u\n", (int)getpid(), (int)getppid(), kind,
-                          allocs, bytes, frees);
+    int length = snprintf(line, sizeof line, "%d,%d,%s,%u,%u,%u\n", (int)getpid(), (int)getppid(),
+                          kind, allocs, bytes, frees);
 
     if (write(truth_file, line, (size_t)length) != length) { /* appended: whole, whoever writes */
         _exit(1);
@@ -96,7 +96,7 @@ static bool ended_well(pid_t child, int status)
     return false;
 }
 
-#define ALL BLOCKS, BLOCKS * BLOCK_BYTES, BLOCKS - BLOCKS / 8
+#define ALL BLOCKS, BLOCKS *BLOCK_BYTES, BLOCKS - BLOCKS / 8
 
 static void be_child(unsigned kind)
 {

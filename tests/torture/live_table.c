@@ -3,8 +3,8 @@
  * share granules and buckets with the others', and blocks handed over from one thread to the next. Every id
  * comes back once, to whoever removes it, and the filter never denies a block that is in the table.
  * Meant for the thread sanitizer. */
-#include "check.h"
 #include "live_table.h"
+#include "check.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -47,7 +47,8 @@ static void remove_known(uintptr_t address)
 static void take_handed(unsigned self)
 {
     for (unsigned i = 0; i < HANDED_SLOTS; i++) {
-        uintptr_t address = atomic_exchange_explicit(&handed[self].slot[i], 0, memory_order_acquire);
+        uintptr_t address =
+            atomic_exchange_explicit(&handed[self].slot[i], 0, memory_order_acquire);
 
         if (address) {
             remove_known(address);
@@ -73,9 +74,9 @@ static void *work(void *argument)
             wrong += mr_live_remove((const void *)own[slot]) != 0;
             own[slot] = 0;
         } else {
-            uintptr_t address = crowded ? UINT64_C(0x7f1111111110) + self * 4 + slot
-                                        : UINT64_C(0x7f2200000000) + slot * UINT64_C(0x400) +
-                                              self * UINT64_C(4);
+            uintptr_t address =
+                crowded ? UINT64_C(0x7f1111111110) + self * 4 + slot
+                        : UINT64_C(0x7f2200000000) + slot * UINT64_C(0x400) + self * UINT64_C(4);
 
             if (insert(address, crowded)) {
                 own[slot] = address;
@@ -83,8 +84,10 @@ static void *work(void *argument)
         }
 
         /* A block for the next thread. */
-        _Atomic(uintptr_t) *place = &handed[(self + 1) % THREADS].slot[(choice >> 8) % HANDED_SLOTS];
-        uintptr_t empty = 0, fresh = UINT64_C(0x7e0000000000) + 16 * atomic_fetch_add(&next_block, 1);
+        _Atomic(uintptr_t) *place =
+            &handed[(self + 1) % THREADS].slot[(choice >> 8) % HANDED_SLOTS];
+        uintptr_t empty = 0,
+                  fresh = UINT64_C(0x7e0000000000) + 16 * atomic_fetch_add(&next_block, 1);
         if (insert(fresh, false)) {
             if (atomic_compare_exchange_strong_explicit(place, &empty, fresh, memory_order_release,
                                                         memory_order_relaxed)) {

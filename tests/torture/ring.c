@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ring.c -- one producer and one consumer, ten million words: every value arrives once, in order and
  * whole, and what was refused is what the producer says was refused. Meant for the thread sanitizer. */
-#include "check.h"
 #include "ring.h"
+#include "check.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -25,8 +25,8 @@ struct truth {
     uint64_t allocs, bytes, frees;
 };
 
-static struct truth *truths;                    /* by thread */
-static _Atomic(char *) shelf[SHELVES];          /* blocks that any thread may free */
+static struct truth *truths;           /* by thread */
+static _Atomic(char *) shelf[SHELVES]; /* blocks that any thread may free */
 static _Atomic unsigned handled, loads, failed, stop;
 static sem_t places;
 
@@ -56,9 +56,15 @@ static char *allocate(unsigned kind, size_t size, char fill)
 
     in_malloc = 1;
     switch (kind % 4) {
-    case 0: block = malloc(size); break;
-    case 1: block = calloc(1, size); break;
-    case 2: block = aligned_alloc(64, size); break;
+    case 0:
+        block = malloc(size);
+        break;
+    case 1:
+        block = calloc(1, size);
+        break;
+    case 2:
+        block = aligned_alloc(64, size);
+        break;
     default:
         if (posix_memalign(&block, 32, size) != 0) {
             block = NULL;
@@ -195,7 +201,8 @@ int main(int count_of_arguments, char **arguments)
     alarm(110); /* a deadlock is an answer, too */
     sigaction(SIGUSR1, &action, NULL);
     hold_signals(SIG_BLOCK);
-    truths = mmap(NULL, count * sizeof *truths, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    truths = mmap(NULL, count * sizeof *truths, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                  -1, 0);
     sem_init(&places, 0, AT_ONCE);
     pthread_attr_init(&short_lived);
     pthread_attr_setstacksize(&short_lived, STACK_BYTES);

@@ -24,9 +24,19 @@ static uint64_t next_random(void)
 /* Any magnitude is as likely as any other; sometimes an extreme. */
 static uint64_t any_value(void)
 {
-    static const uint64_t extremes[] = {0,          1,          UINT64_MAX, UINT64_MAX - 1, 15, 16, 17,
-                                        0x7f,       0x80,       INT64_MAX,  UINT64_C(1) << 63,
-                                        UINT32_MAX, UINT64_C(1) << 32};
+    static const uint64_t extremes[] = {0,
+                                        1,
+                                        UINT64_MAX,
+                                        UINT64_MAX - 1,
+                                        15,
+                                        16,
+                                        17,
+                                        0x7f,
+                                        0x80,
+                                        INT64_MAX,
+                                        UINT64_C(1) << 63,
+                                        UINT32_MAX,
+                                        UINT64_C(1) << 32};
     uint64_t bits = next_random() << 32 ^ next_random();
 
     if (next_random() % 8 == 0) {
@@ -47,14 +57,15 @@ struct truth { /* what was told, and how much of it came back */
     struct gauge gauges[GAUGES];
     uint64_t pcs[2000];
     uint32_t parents[2000];
-    size_t events_seen, gauges_seen, stacks_seen, modules_seen, threads_seen, headers_seen, ends_seen,
-        metrics_seen, counters_seen, gone_seen, gaps_seen;
+    size_t events_seen, gauges_seen, stacks_seen, modules_seen, threads_seen, headers_seen,
+        ends_seen, metrics_seen, counters_seen, gone_seen, gaps_seen;
 };
 
 static void make_truth(struct truth *truth, bool full)
 {
     static const uint8_t ops[] = {MR_OP_FREE,    MR_OP_FREE_BY_REALLOC, MR_OP_MALLOC, MR_OP_CALLOC,
-                                  MR_OP_REALLOC, MR_OP_ALIGNED,         MR_OP_NEW,    0xff, 0x7f};
+                                  MR_OP_REALLOC, MR_OP_ALIGNED,         MR_OP_NEW,    0xff,
+                                  0x7f};
     uint64_t ticks = UINT64_C(1) << 40;
 
     memset(truth, 0, sizeof *truth);
@@ -87,7 +98,8 @@ static void make_truth(struct truth *truth, bool full)
     }
     for (uint32_t i = 0; i < 2000; i++) {
         truth->pcs[i] = any_value();
-        truth->parents[i] = (uint32_t)next_random() % (MR_STACK_FIRST_ID + i); /* roots and earlier nodes */
+        truth->parents[i] =
+            (uint32_t)next_random() % (MR_STACK_FIRST_ID + i); /* roots and earlier nodes */
     }
 }
 

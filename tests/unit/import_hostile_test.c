@@ -27,7 +27,8 @@ static uint64_t draw(void)
 /* A little of everything, with some numbers replaced by any other. */
 static void fill(struct mr_encoder *encoder, bool have_ids, unsigned wildness)
 {
-#define WILD(usual) (wildness && draw() % 200 < wildness ? draw() >> draw() % 64 : (uint64_t)(usual))
+#define WILD(usual)                                                                                \
+    (wildness && draw() % 200 < wildness ? draw() >> draw() % 64 : (uint64_t)(usual))
     uint32_t parents[40];
     uint64_t pcs[40];
 
@@ -84,7 +85,8 @@ static void fill(struct mr_encoder *encoder, bool have_ids, unsigned wildness)
         }
         mr_encode_event(encoder, &event);
         if (i % 10 == 0) {
-            mr_encode_gauge(encoder, WILD(2000 + i * 100), (uint32_t)(draw() % 4), (int64_t)WILD(4096));
+            mr_encode_gauge(encoder, WILD(2000 + i * 100), (uint32_t)(draw() % 4),
+                            (int64_t)WILD(4096));
         }
     }
     mr_encode_begin(encoder, MR_SECTION_END);
@@ -93,7 +95,8 @@ static void fill(struct mr_encoder *encoder, bool have_ids, unsigned wildness)
     mr_encode_end(encoder);
 }
 
-static void write_trace(struct mr_encoder *encoder, bool have_ids, unsigned wildness, unsigned flips)
+static void write_trace(struct mr_encoder *encoder, bool have_ids, unsigned wildness,
+                        unsigned flips)
 {
     static uint8_t trace_id[16];
     struct mr_writer writer;
@@ -109,8 +112,11 @@ static void write_trace(struct mr_encoder *encoder, bool have_ids, unsigned wild
         for (unsigned i = 0; i < flips; i++) {
             encoder->payload[draw() % encoder->used] ^= (uint8_t)(1u << draw() % 8);
         }
-        struct mr_block_facts facts = {.first_ticks = 2000, .last_ticks = 42000, .clock_ticks = 50000,
-                                       .clock_ns = 500000, .event_count = encoder->event_count,
+        struct mr_block_facts facts = {.first_ticks = 2000,
+                                       .last_ticks = 42000,
+                                       .clock_ticks = 50000,
+                                       .clock_ns = 500000,
+                                       .event_count = encoder->event_count,
                                        .flags = block ? MR_BLOCK_LAST : 0};
         CHECK_EQ(mr_write_block(&writer, encoder->payload, encoder->used, &facts), 0);
     }
@@ -121,10 +127,11 @@ static bool is_sound(const char *path)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *statement = NULL;
-    bool sound = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-                 sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &statement, NULL) == SQLITE_OK &&
-                 sqlite3_step(statement) == SQLITE_ROW &&
-                 strcmp((const char *)sqlite3_column_text(statement, 0), "ok") == 0;
+    bool sound =
+        sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW &&
+        strcmp((const char *)sqlite3_column_text(statement, 0), "ok") == 0;
 
     sqlite3_finalize(statement);
     sqlite3_close(db);
@@ -135,8 +142,8 @@ int main(void)
 {
     const struct import_options options = {.replace = true, .quiet = true};
     const char *traces[] = {"hostile.zst"};
-    void *memory = mmap(NULL, MR_ENCODER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                        -1, 0);
+    void *memory =
+        mmap(NULL, MR_ENCODER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     static struct mr_encoder encoder;
     unsigned made = 0;
     char folder[] = "hostile_test.XXXXXX";

@@ -29,7 +29,10 @@ static const char *rows(const char *sql)
             const char *value = (const char *)sqlite3_column_text(statement, i);
 
             used += (size_t)snprintf(out + used, sizeof out - used, "%s%s",
-                                     i ? "|" : used ? "\n" : "", value ? value : "-");
+                                     i      ? "|"
+                                     : used ? "\n"
+                                            : "",
+                                     value ? value : "-");
         }
     }
     sqlite3_finalize(statement);
@@ -65,11 +68,15 @@ static status import_text(const char *text)
     snprintf(tables, sizeof tables, "%s",
              rows("SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY name"));
     for (char *name = strtok(tables, "\n"); name; name = strtok(NULL, "\n")) {
-        snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM (SELECT * FROM main.%s EXCEPT "
-                 "SELECT * FROM slow.%s)", name, name);
+        snprintf(sql, sizeof sql,
+                 "SELECT COUNT(*) FROM (SELECT * FROM main.%s EXCEPT "
+                 "SELECT * FROM slow.%s)",
+                 name, name);
         CHECK_STR(rows(sql), "0");
-        snprintf(sql, sizeof sql, "SELECT (SELECT COUNT(*) FROM main.%s) - "
-                 "(SELECT COUNT(*) FROM slow.%s)", name, name);
+        snprintf(sql, sizeof sql,
+                 "SELECT (SELECT COUNT(*) FROM main.%s) - "
+                 "(SELECT COUNT(*) FROM slow.%s)",
+                 name, name);
         CHECK_STR(rows(sql), "0");
     }
     return result;
@@ -98,16 +105,19 @@ static void test_by_hand(void)
         "at 100ms end exit\n");
 
     CHECK_EQ(result.code, STATUS_OK);
-    CHECK_STR(rows("SELECT id, executable, command_line, pid, duration_ns, mode, interval_bytes, complete,"
-                   " end_reason, event_count, alloc_calls, alloc_bytes, free_calls, peak_ns,"
-                   " temporary_ns FROM run"),
-              "1|/bin/x|x -a b|77|100000000|full|-|1|exit|6|4|1250|2|30000000|1000000");
-    CHECK_STR(rows("SELECT id, stack_id, thread_id, birth_ns, death_ns, death_thread_id, address,"
-                   " size_bytes, usable_bytes, interval_bytes, weight, kind, previous_id FROM sample"),
-              "1|2|1|30000000|40000000|1|12288|900|900|-|1.0|calloc|-\n"
-              "2|2|1|40000000|40500000|1|16384|50|50|-|1.0|realloc|1\n"
-              "3|1|1|10000000|-|-|4096|100|112|-|1.0|malloc|-\n"
-              "4|1|1|20000000|-|-|8192|200|200|-|1.0|malloc|-");
+    CHECK_STR(
+        rows(
+            "SELECT id, executable, command_line, pid, duration_ns, mode, interval_bytes, complete,"
+            " end_reason, event_count, alloc_calls, alloc_bytes, free_calls, peak_ns,"
+            " temporary_ns FROM run"),
+        "1|/bin/x|x -a b|77|100000000|full|-|1|exit|6|4|1250|2|30000000|1000000");
+    CHECK_STR(
+        rows("SELECT id, stack_id, thread_id, birth_ns, death_ns, death_thread_id, address,"
+             " size_bytes, usable_bytes, interval_bytes, weight, kind, previous_id FROM sample"),
+        "1|2|1|30000000|40000000|1|12288|900|900|-|1.0|calloc|-\n"
+        "2|2|1|40000000|40500000|1|16384|50|50|-|1.0|realloc|1\n"
+        "3|1|1|10000000|-|-|4096|100|112|-|1.0|malloc|-\n"
+        "4|1|1|20000000|-|-|8192|200|200|-|1.0|malloc|-");
     CHECK_STR(rows("SELECT measure, stack_id, samples, bytes, bytes_var, blocks, first_ns, last_ns"
                    " FROM stack_stat ORDER BY measure, stack_id"),
               "allocated|1|2|300.0|0.0|2.0|10000000|20000000\n"
@@ -117,24 +127,30 @@ static void test_by_hand(void)
               "peak|2|1|900.0|0.0|1.0|30000000|30000000\n"
               "temporary|2|1|50.0|0.0|1.0|40000000|40000000\n"
               "waste|1|2|12.0|0.0|2.0|10000000|20000000");
-    CHECK_STR(rows("SELECT module_path, module_offset, function, raw_name, kind FROM frame ORDER BY 2"),
-              "/no/such/libx.so|256|libx.so+0x100|-|code\n"
-              "/no/such/libx.so|512|libx.so+0x200|-|code\n"
-              "/no/such/libx.so|768|libx.so+0x300|-|code");
-    CHECK_STR(rows("SELECT id, length(key), depth, truncated, function, caller, text, folded FROM stack"),
-              "1|32|2|0|libx.so+0x100|libx.so+0x200|libx.so+0x100 < libx.so+0x200|"
-              "libx.so+0x200;libx.so+0x100\n"
-              "2|32|2|1|libx.so+0x300|libx.so+0x200|libx.so+0x300 < libx.so+0x200 < ...|"
-              "...;libx.so+0x200;libx.so+0x300");
+    CHECK_STR(
+        rows("SELECT module_path, module_offset, function, raw_name, kind FROM frame ORDER BY 2"),
+        "/no/such/libx.so|256|libx.so+0x100|-|code\n"
+        "/no/such/libx.so|512|libx.so+0x200|-|code\n"
+        "/no/such/libx.so|768|libx.so+0x300|-|code");
+    CHECK_STR(
+        rows("SELECT id, length(key), depth, truncated, function, caller, text, folded FROM stack"),
+        "1|32|2|0|libx.so+0x100|libx.so+0x200|libx.so+0x100 < libx.so+0x200|"
+        "libx.so+0x200;libx.so+0x100\n"
+        "2|32|2|1|libx.so+0x300|libx.so+0x200|libx.so+0x300 < libx.so+0x200 < ...|"
+        "...;libx.so+0x200;libx.so+0x300");
     CHECK_STR(rows("SELECT time_ns, rss_bytes, minor_faults, pss_bytes FROM process_tick"),
               "60000000|8192|3|-\n70000000|4096|-|-");
-    CHECK_STR(rows("SELECT name, unit, time_ns, value FROM gauge"), "map.map_bytes|bytes|70000000|1");
+    CHECK_STR(rows("SELECT name, unit, time_ns, value FROM gauge"),
+              "map.map_bytes|bytes|70000000|1");
     CHECK_STR(rows("SELECT number, tid, name, exact, alloc_calls FROM thread"), "1|70|main|1|4");
     CHECK_STR(rows("SELECT name FROM capability"), "free\nsamples");
     CHECK_STR(rows("SELECT SUM(alloc_bytes), SUM(freed_bytes), SUM(survivor_bytes), SUM(samples),"
-                   " SUM(survivors) FROM stack_time"), "1250.0|950.0|300.0|4|2");
-    CHECK_STR(rows("SELECT live_bytes, live_blocks, live_usable_bytes FROM timeline ORDER BY bucket DESC"
-                   " LIMIT 1"), "300.0|2.0|312.0");
+                   " SUM(survivors) FROM stack_time"),
+              "1250.0|950.0|300.0|4|2");
+    CHECK_STR(
+        rows("SELECT live_bytes, live_blocks, live_usable_bytes FROM timeline ORDER BY bucket DESC"
+             " LIMIT 1"),
+        "300.0|2.0|312.0");
     CHECK_STR(rows("SELECT MAX(live_bytes) FROM timeline"), "1200.0");
     CHECK_STR(rows("SELECT low_bytes, high_bytes, samples FROM size_stat WHERE measure = 'live'"),
               "96|111|1\n192|223|1");
@@ -162,9 +178,12 @@ static void test_weights(void)
     CHECK_STR(rows("SELECT interval_bytes, printf('%.6f', weight) FROM sample ORDER BY id"),
               "65536|1.581977\n131072|1.581977\n-|1.000000");
     CHECK_STR(rows("SELECT printf('%.1f %.4f', bytes, bytes_var / bytes_sq) FROM stack_stat"
-                   " WHERE measure = 'live'"), "311045.3 0.3679"); /* variance: 1 - p = 1/e */
-    CHECK_STR(rows("SELECT bytes_low > 0, bytes_low < bytes, bytes < bytes_high FROM run_stat_interval"
-                   " WHERE measure = 'live'"), "1|1|1");
+                   " WHERE measure = 'live'"),
+              "311045.3 0.3679"); /* variance: 1 - p = 1/e */
+    CHECK_STR(
+        rows("SELECT bytes_low > 0, bytes_low < bytes, bytes < bytes_high FROM run_stat_interval"
+             " WHERE measure = 'live'"),
+        "1|1|1");
     CHECK_STR(rows("SELECT live_bytes_low < live_bytes, verdict FROM leak"), "1|undecided");
 }
 
@@ -189,7 +208,8 @@ static void test_anomalies(void)
               "inexact_thread|1|-\nreused_address|1|-\nunknown_stack|1|30\nunmatched_free|2|-\n"
               "unsymbolized_frames|1|-");
     CHECK_STR(rows("SELECT stack_id, bytes FROM stack_stat WHERE measure = 'live'"), "0|30.0");
-    CHECK_STR(rows("SELECT function, bytes FROM function_stat_interval WHERE measure = 'live'"), "?|30.0");
+    CHECK_STR(rows("SELECT function, bytes FROM function_stat_interval WHERE measure = 'live'"),
+              "?|30.0");
 }
 
 /* A module that goes and another that comes to its place: stacks keep their meaning. */
@@ -209,8 +229,9 @@ static void test_modules(void)
                                 "at 100ms end\n");
 
     CHECK_EQ(result.code, STATUS_OK);
-    CHECK_STR(rows("SELECT size_bytes, text FROM sample JOIN stack ON stack.id = stack_id ORDER BY 1"),
-              "10|one+0x100\n20|two+0x100 < 0x700000\n30|one+0x100");
+    CHECK_STR(
+        rows("SELECT size_bytes, text FROM sample JOIN stack ON stack.id = stack_id ORDER BY 1"),
+        "10|one+0x100\n20|two+0x100 < 0x700000\n30|one+0x100");
     CHECK_STR(rows("SELECT path, build_id, gone_ns FROM module ORDER BY id"),
               "/lib/one|11|20000000\n/lib/two|22|-");
 }
@@ -242,8 +263,9 @@ static void test_incomplete(void)
     CHECK_STR(rows("SELECT count FROM loss WHERE kind = 'missing_end'"), "1");
 
     /* Nothing at all happened: still a database. */
-    CHECK_EQ(import_text("run sampled interval 64K exe /bin/true\nthread 1 main\nat 1ms end\n").code,
-             STATUS_OK);
+    CHECK_EQ(
+        import_text("run sampled interval 64K exe /bin/true\nthread 1 main\nat 1ms end\n").code,
+        STATUS_OK);
     CHECK_STR(rows("SELECT (SELECT COUNT(*) FROM sample), peak_ns FROM run"), "0|-");
 }
 
@@ -276,8 +298,9 @@ static void test_leak(void)
                    " leak_rate_bytes_per_hour_low < 48 * 3600000.0,"
                    " leak_rate_bytes_per_hour_high > 48 * 3600000.0 FROM leak WHERE rank <= 2"),
               "1|leak|0x1000|3000|144000.0|1.0|1|1\n2|steady|0x1100|0|0.0|-|-|-");
-    CHECK_STR(rows("SELECT COUNT(*), MIN(death_ns - birth_ns), MAX(death_ns - birth_ns) FROM sample"),
-              "18000|200000|600000");
+    CHECK_STR(
+        rows("SELECT COUNT(*), MIN(death_ns - birth_ns), MAX(death_ns - birth_ns) FROM sample"),
+        "18000|200000|600000");
     CHECK_STR(rows("SELECT SUM(samples), SUM(survivors) FROM stack_time"), "18000|3000");
 }
 
@@ -295,13 +318,15 @@ static void test_several(void)
     const char *traces[] = {"first.zst", "second.zst", "first.zst"};
     const struct import_options keep = {.quiet = true};
 
-    CHECK(mktrace_file("first", first, "first.zst") && mktrace_file("second", second, "second.zst"));
+    CHECK(mktrace_file("first", first, "first.zst") &&
+          mktrace_file("second", second, "second.zst"));
     CHECK_EQ(make(traces, 2, "both.db", false).code, STATUS_OK);
     open_database("both.db");
     CHECK_STR(rows("PRAGMA integrity_check"), "ok");
     CHECK_STR(rows("SELECT id, trace_path FROM run"), "1|first.zst\n2|second.zst");
     CHECK_STR(rows("SELECT COUNT(*) FROM module"), "2");
-    CHECK_STR(rows("SELECT run_id, thread_id, size_bytes, sample.id FROM sample"), "1|1|10|1\n2|2|20|2");
+    CHECK_STR(rows("SELECT run_id, thread_id, size_bytes, sample.id FROM sample"),
+              "1|1|10|1\n2|2|20|2");
     /* The same build at another address: the same place in code, so one frame and one stack. */
     CHECK_STR(rows("SELECT (SELECT COUNT(*) FROM frame), COUNT(*) FROM stack"), "1|1");
 

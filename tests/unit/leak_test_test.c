@@ -22,10 +22,7 @@ static double uniform(void) /* in (0, 1) */
     return ((double)(state >> 11) + 0.5) / 9007199254740992.0;
 }
 
-static double exponential(double mean)
-{
-    return -mean * log(uniform());
-}
+static double exponential(double mean) { return -mean * log(uniform()); }
 
 /* A birth with an intensity up to 1 over the run. */
 static double thinned(double (*intensity)(double))

@@ -8,8 +8,13 @@
 
 static struct block block_of(uint64_t birth_ns, uint32_t stack)
 {
-    return (struct block){.birth_ns = birth_ns, .address = birth_ns * 16, .size_bytes = 100 + stack,
-                          .extra_bytes = 65535, .stack = stack, .thread = 3, .kind = 5,
+    return (struct block){.birth_ns = birth_ns,
+                          .address = birth_ns * 16,
+                          .size_bytes = 100 + stack,
+                          .extra_bytes = 65535,
+                          .stack = stack,
+                          .thread = 3,
+                          .kind = 5,
                           .interval = 31};
 }
 
@@ -50,10 +55,15 @@ static void test_extremes(void)
 {
     struct lifetimes *lifetimes = lifetimes_new();
     struct block ended;
-    struct block widest = {.birth_ns = (UINT64_C(1) << 56) - 1, .address = UINT64_MAX,
-                           .size_bytes = (UINT64_C(1) << 48) - 1, .extra_bytes = 65535,
-                           .stack = (UINT32_C(1) << 31) - 1, .thread = UINT32_MAX - 1, .kind = 7,
-                           .interval = 31, .previous_id = INT64_MAX};
+    struct block widest = {.birth_ns = (UINT64_C(1) << 56) - 1,
+                           .address = UINT64_MAX,
+                           .size_bytes = (UINT64_C(1) << 48) - 1,
+                           .extra_bytes = 65535,
+                           .stack = (UINT32_C(1) << 31) - 1,
+                           .thread = UINT32_MAX - 1,
+                           .kind = 7,
+                           .interval = 31,
+                           .previous_id = INT64_MAX};
 
     CHECK_EQ(lifetimes_open(lifetimes, UINT64_MAX, &widest, &ended), LIFETIMES_DONE);
     CHECK_EQ(lifetimes_close(lifetimes, UINT64_MAX, UINT64_MAX, &ended), LIFETIMES_DONE);
@@ -108,9 +118,9 @@ static void test_random(void)
         } else {
             answer = lifetimes_close(lifetimes, key * 16u, step, &ended);
             wrong += answer != (expected->open ? LIFETIMES_DONE : LIFETIMES_UNKNOWN);
-            wrong += expected->open && (ended.birth_ns != expected->birth_ns ||
-                                        ended.stack != key ||
-                                        ended.previous_id != expected->previous_id);
+            wrong +=
+                expected->open && (ended.birth_ns != expected->birth_ns || ended.stack != key ||
+                                   ended.previous_id != expected->previous_id);
             expected->open = false;
         }
     }

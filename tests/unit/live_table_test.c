@@ -77,7 +77,7 @@ static void full_buckets_refuse(void)
     CHECK_EQ(taken, BOTH);
     CHECK_EQ(filter_count(granule_mate(0)), BOTH);
     CHECK(!mr_live_insert(address_of(0x7f0000123400), 99)); /* no third place */
-    CHECK_EQ(filter_count(granule_mate(0)), BOTH); /* refused: counted down again */
+    CHECK_EQ(filter_count(granule_mate(0)), BOTH);          /* refused: counted down again */
     CHECK_EQ(mr_live_remove(granule_mate(3)), 4);
     CHECK(mr_live_insert(granule_mate(3), 1000)); /* there is room again */
     CHECK_EQ(mr_live_remove(granule_mate(3)), 1000);
@@ -180,7 +180,8 @@ static void holds_a_hundred_thousand(void)
     unsigned taken = 0;
 
     mr_live_clear();
-    while (taken < MANY && mr_live_insert(address_of(0x7c0000000000 + taken * UINT64_C(64)), taken + 1)) {
+    while (taken < MANY &&
+           mr_live_insert(address_of(0x7c0000000000 + taken * UINT64_C(64)), taken + 1)) {
         taken++;
     }
     CHECK_EQ(taken, MANY);

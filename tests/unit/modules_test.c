@@ -31,7 +31,9 @@ static status keep_module(void *unused, const struct module_record *record)
     struct seen_module *module = &seen.module[seen.modules++];
 
     (void)unused;
-    *module = (struct seen_module){.id = record->id, .ticks = record->ticks, .bias = record->bias,
+    *module = (struct seen_module){.id = record->id,
+                                   .ticks = record->ticks,
+                                   .bias = record->bias,
                                    .range_count = record->range_count};
     memcpy(module->path, record->path.bytes, record->path.length);
     memcpy(module->build_id, record->build_id.bytes, record->build_id.length);
@@ -51,7 +53,8 @@ static status keep_gone(void *unused, const struct module_gone_record *record)
     return OK;
 }
 
-static bool read_modules(struct mr_modules *modules, struct mr_encoder *encoder, uint64_t ticks, bool again)
+static bool read_modules(struct mr_modules *modules, struct mr_encoder *encoder, uint64_t ticks,
+                         bool again)
 {
     static struct decoder *decoder;
     struct record_sink sink = {.module = keep_module, .module_gone = keep_gone};
@@ -93,9 +96,11 @@ static size_t build_id_of(const struct dl_phdr_info *info, const uint8_t **out)
         const uint8_t *end = at + program->p_filesz;
         while (at + sizeof(ElfW(Nhdr)) < end) {
             const ElfW(Nhdr) *note = (const void *)at;
-            const uint8_t *name = at + sizeof *note, *content = name + ((note->n_namesz + 3u) & ~3u);
+            const uint8_t *name = at + sizeof *note,
+                          *content = name + ((note->n_namesz + 3u) & ~3u);
 
-            if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && memcmp(name, "GNU", 4) == 0) {
+            if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
+                memcmp(name, "GNU", 4) == 0) {
                 *out = content;
                 return note->n_descsz;
             }

@@ -27,10 +27,33 @@ static void check_no_size(const char *text)
 static void sizes(void)
 {
     static const char *const nonsense[] = {
-        "",     " ",    "K",     "-1",    "+1",     "0x10",  " 64K",   "64K ",  "64 K",  "64KK",
-        "64iB", "64Ki ", "6 4",  "1e6",   "1.5M",   "64T",   "64KBB",  "64KiBs", "64,000", "sixty",
-        "18446744073709551616", "99999999999999999999", "340282366920938463463374607431768211456",
-        "18014398509481984K", "17592186044416M", "17179869184G", "17179869184GiB",
+        "",
+        " ",
+        "K",
+        "-1",
+        "+1",
+        "0x10",
+        " 64K",
+        "64K ",
+        "64 K",
+        "64KK",
+        "64iB",
+        "64Ki ",
+        "6 4",
+        "1e6",
+        "1.5M",
+        "64T",
+        "64KBB",
+        "64KiBs",
+        "64,000",
+        "sixty",
+        "18446744073709551616",
+        "99999999999999999999",
+        "340282366920938463463374607431768211456",
+        "18014398509481984K",
+        "17592186044416M",
+        "17179869184G",
+        "17179869184GiB",
     };
 
     check_size("0", 0);
@@ -88,8 +111,8 @@ static void patterns(void)
 
 static void clear(void)
 {
-    static const char *const names[] = {"MEMREC_TRACE",    "MEMREC_INTERVAL",  "MEMREC_CHILDREN",
-                                        "MEMREC_ONLY",     "MEMREC_DRAIN_MS",  "MEMREC_MEMORY_MS",
+    static const char *const names[] = {"MEMREC_TRACE", "MEMREC_INTERVAL", "MEMREC_CHILDREN",
+                                        "MEMREC_ONLY",  "MEMREC_DRAIN_MS", "MEMREC_MEMORY_MS",
                                         "MEMREC_LEVEL"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -58,7 +58,7 @@ static void test_intervals(void)
 {
     check_interval(TYPE_BYTES, 0x1p20 * 26.1, 0x1p20 * 24, 0x1p20 * 28.3, "(24.0–28.3)");
     check_interval(TYPE_BYTES, 0x1p20, 0x1p20 * 0.5, 0x1p20 * 2000, "(0.5–2000.0)");
-    check_interval(TYPE_BYTES, 5, 5, 5, "");                                         /* exact */
+    check_interval(TYPE_BYTES, 5, 5, 5, "");                        /* exact */
     check_interval(TYPE_BYTES, 0x1p20, 0x1p20 + 9, 0x1p20 + 9, ""); /* no wider than shown */
     check_interval(TYPE_BYTES, 0x1p20, -0x1p20, 0x1p21, "(-1.0 to 2.0)");
     check_interval(TYPE_COUNT, 5270, 4990, 5600, "(4 990–5 600)");

@@ -27,7 +27,8 @@ static bool close_to(double a, double b)
 
 static struct rollup_block block_at(uint64_t time_ns)
 {
-    return (struct rollup_block){.birth_ns = time_ns, .size_bytes = 1 + draw() % 5000,
+    return (struct rollup_block){.birth_ns = time_ns,
+                                 .size_bytes = 1 + draw() % 5000,
                                  .extra_bytes = (uint32_t)(draw() % 16),
                                  .stack_id = 1 + (uint32_t)(draw() % STACKS),
                                  .thread = (uint32_t)(draw() % 3),
@@ -175,7 +176,8 @@ static void test_interval(void)
     for (int trial = 0; trial < TRIALS; trial++) {
         rollup_start(rollup, 1000, 0);
         for (int i = 0; i < BLOCKS; i++) {
-            struct rollup_block block = {.size_bytes = sizes[(uint64_t)(i * i) % 37 % 6], .stack_id = 1};
+            struct rollup_block block = {.size_bytes = sizes[(uint64_t)(i * i) % 37 % 6],
+                                         .stack_id = 1};
 
             block.weight = rollup_weight(rollup, block.size_bytes, 6, 65536); /* 2 MiB */
             if ((double)(draw() >> 11) / 9007199254740992.0 < 1 / block.weight) {
@@ -195,8 +197,8 @@ static void test_interval(void)
                    total <= sums->bytes * (1 + (high - 1) * spread);
         estimates += sums->bytes;
     }
-    printf("estimate / truth %.4f, interval holds the truth in %.1f %%\n", estimates / TRIALS / total,
-           100.0 * covered / TRIALS);
+    printf("estimate / truth %.4f, interval holds the truth in %.1f %%\n",
+           estimates / TRIALS / total, 100.0 * covered / TRIALS);
     CHECK(fabs(estimates / TRIALS / total - 1) < 0.01);
     CHECK(covered >= 0.93 * TRIALS);
     rollup_close(rollup);

@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char small[] = "run full exe /bin/x\nthread 1 main\nat 10ms alloc 0x1000 10\nat 20ms end\n";
+static const char small[] =
+    "run full exe /bin/x\nthread 1 main\nat 10ms alloc 0x1000 10\nat 20ms end\n";
 static const char killed[] = "run full exe /bin/x\nthread 1 main\nat 10ms alloc 0x1000 10\n"
                              "at 12ms alloc 0x2000 10\n";
 

@@ -34,7 +34,7 @@ static void logarithm_is_exact(void)
         uint64_t bits = mr_random_next(state);
 
         check_exponential(bits);
-        check_exponential(bits >> (bits & 63)); /* every order of magnitude */
+        check_exponential(bits >> (bits & 63));    /* every order of magnitude */
         check_exponential(~(bits >> (bits & 63))); /* and as near to 1 */
     }
     for (uint64_t i = 0; i < 4096; i++) {
@@ -100,9 +100,17 @@ static void check_draws(uint64_t interval_bytes, uint64_t seed)
 
 static void draws_are_exponential(void)
 {
-    static const uint64_t intervals[] = {2,       16,      512,          4096,
-                                         65536,   524288,  2097152,      UINT64_C(1) << 30,
-                                         10007,   1000003, UINT64_C(1) << 40};
+    static const uint64_t intervals[] = {2,
+                                         16,
+                                         512,
+                                         4096,
+                                         65536,
+                                         524288,
+                                         2097152,
+                                         UINT64_C(1) << 30,
+                                         10007,
+                                         1000003,
+                                         UINT64_C(1) << 40};
 
     for (size_t i = 0; i < sizeof intervals / sizeof intervals[0]; i++) {
         check_draws(intervals[i], 100 + i);
@@ -169,9 +177,21 @@ static void seeds_are_independent(void)
 static void weight_is_the_formula(void)
 {
     static const uint64_t intervals[] = {1, 2, 100, 4096, 65536, 2097152, UINT64_C(1) << 40};
-    static const uint64_t sizes[] = {1,     2,       7,        16,        100,
-                                     655,   656,     4095,     65535,     65536,
-                                     65537, 1000000, 2621440,  2621441,   UINT64_C(1) << 32,
+    static const uint64_t sizes[] = {1,
+                                     2,
+                                     7,
+                                     16,
+                                     100,
+                                     655,
+                                     656,
+                                     4095,
+                                     65535,
+                                     65536,
+                                     65537,
+                                     1000000,
+                                     2621440,
+                                     2621441,
+                                     UINT64_C(1) << 32,
                                      UINT64_C(1) << 47};
 
     for (size_t i = 0; i < sizeof intervals / sizeof intervals[0]; i++) {
@@ -247,7 +267,8 @@ static uint64_t kept_of_stream(uint64_t state[2], uint64_t size, uint64_t count,
 {
     uint64_t kept = 0, countdown = mr_sampler_draw(state, interval);
 
-    for (uint64_t done = 0; done < count;) { /* as malloc does, but over all unkept blocks at once */
+    for (uint64_t done = 0;
+         done < count;) { /* as malloc does, but over all unkept blocks at once */
         uint64_t skipped = (countdown - 1) / size;
 
         if (skipped >= count - done) {

@@ -3,7 +3,8 @@
 #include "check.h"
 #include "stack_id.h"
 
-static void key_of(const char *object, uint64_t a, uint64_t b, bool truncated, char out[STACK_ID_HEX])
+static void key_of(const char *object, uint64_t a, uint64_t b, bool truncated,
+                   char out[STACK_ID_HEX])
 {
     struct stack_id_state state;
     uint8_t id[STACK_ID_BYTES];
@@ -36,17 +37,35 @@ static void test_keys(void)
 static void test_allocators(void)
 {
     static const char *const yes[] = {
-        "malloc", "__libc_calloc", "__GI___strdup", "operator new(unsigned long)",
-        "operator new[](unsigned long, std::nothrow_t const&)", "xmalloc", "g_malloc0", "jv_mem_alloc",
+        "malloc",
+        "__libc_calloc",
+        "__GI___strdup",
+        "operator new(unsigned long)",
+        "operator new[](unsigned long, std::nothrow_t const&)",
+        "xmalloc",
+        "g_malloc0",
+        "jv_mem_alloc",
         "std::allocator_traits<std::allocator<int> >::allocate(std::allocator<int>&, unsigned long)",
         "std::__new_allocator<char>::allocate(unsigned long, void const*)",
-        "std::_Vector_base<int, std::allocator<int> >::_M_allocate(unsigned long)", "CRYPTO_calloc",
-        "xzalloc", "sqlite3_malloc64", "x2realloc", "wcsdup", "_PyMem_RawMalloc",
+        "std::_Vector_base<int, std::allocator<int> >::_M_allocate(unsigned long)",
+        "CRYPTO_calloc",
+        "xzalloc",
+        "sqlite3_malloc64",
+        "x2realloc",
+        "wcsdup",
+        "_PyMem_RawMalloc",
     };
     static const char *const no[] = {
-        "main", "malloc_consolidate_cache", "buffer_alloc", "__libc_start_main", "operator newline",
-        "std::vector<int>::push_back(int const&)", "std::map<std::allocator<int>, int>::find", "",
-        "mallocx", "my::allocate()",
+        "main",
+        "malloc_consolidate_cache",
+        "buffer_alloc",
+        "__libc_start_main",
+        "operator newline",
+        "std::vector<int>::push_back(int const&)",
+        "std::map<std::allocator<int>, int>::find",
+        "",
+        "mallocx",
+        "my::allocate()",
     };
 
     for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {

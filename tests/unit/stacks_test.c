@@ -8,17 +8,19 @@
 
 #include <stdlib.h>
 
-static uint32_t intern(struct mr_stacks *stacks, const uint64_t *frames, unsigned count, bool truncated)
+static uint32_t intern(struct mr_stacks *stacks, const uint64_t *frames, unsigned count,
+                       bool truncated)
 {
-    uint32_t node = mr_stacks_intern(stacks, mr_stack_hash(frames, count), frames, count, truncated);
+    uint32_t node =
+        mr_stacks_intern(stacks, mr_stack_hash(frames, count), frames, count, truncated);
 
     CHECK(node < stacks->count);
     return node;
 }
 
 /* The frames of a node, innermost first, are these, and its root is the one it should be. */
-static bool names(const struct mr_stacks *stacks, uint32_t node, const uint64_t *frames, unsigned count,
-                  bool truncated)
+static bool names(const struct mr_stacks *stacks, uint32_t node, const uint64_t *frames,
+                  unsigned count, bool truncated)
 {
     for (unsigned i = 0; i < count; i++) {
         if (node < MR_STACK_FIRST_ID || node >= stacks->count || stacks->pcs[node] != frames[i] ||
@@ -53,11 +55,13 @@ static void interns_and_shares(void)
     CHECK(names(&stacks, node_b, b, 3, false));
     CHECK_EQ(stacks.parents[node_b], stacks.parents[node_a]);
 
-    CHECK_EQ(mr_stacks_find(&stacks, mr_stack_hash(c, 2)), 0); /* a part of a stack has no name yet */
+    CHECK_EQ(mr_stacks_find(&stacks, mr_stack_hash(c, 2)),
+             0); /* a part of a stack has no name yet */
     CHECK_EQ(intern(&stacks, c, 2, false), stacks.parents[node_a]);
     CHECK_EQ(stacks.count, MR_STACK_FIRST_ID + 4);
 
-    uint32_t node_d = intern(&stacks, d, 4, false); /* the same leaf, another root: nothing shared */
+    uint32_t node_d =
+        intern(&stacks, d, 4, false); /* the same leaf, another root: nothing shared */
     CHECK(names(&stacks, node_d, d, 4, false));
     CHECK_EQ(stacks.count, MR_STACK_FIRST_ID + 8);
     mr_stacks_close(&stacks);
@@ -105,8 +109,8 @@ static void recursion_is_deep(void)
     for (unsigned i = 0; i < MR_STACK_DEPTH_MAX; i++) {
         frames[i] = UINT64_MAX - i * 16;
     }
-    CHECK(names(&stacks, intern(&stacks, frames, MR_STACK_DEPTH_MAX, true), frames, MR_STACK_DEPTH_MAX,
-                true));
+    CHECK(names(&stacks, intern(&stacks, frames, MR_STACK_DEPTH_MAX, true), frames,
+                MR_STACK_DEPTH_MAX, true));
     mr_stacks_close(&stacks);
 }
 
@@ -135,8 +139,8 @@ static void grows(void)
     for (uint64_t n = 0; n < MANY; n++) {
         unsigned count = random_stack(n, frames);
 
-        nodes[n] = mr_stacks_intern(&stacks, mr_stack_hash(frames, count), frames, count,
-                                    frames[0] & 16);
+        nodes[n] =
+            mr_stacks_intern(&stacks, mr_stack_hash(frames, count), frames, count, frames[0] & 16);
     }
     CHECK(stacks.children_capacity >= 8 * children);
     CHECK(stacks.names_capacity >= 8 * known);
@@ -168,8 +172,9 @@ static void siblings_are_told_apart(void)
     for (uint64_t i = 0; i < MANY; i++) {
         uint64_t frames[] = {0x500000 + 16 * i, 0x33};
 
-        wrong += !names(&stacks, mr_stacks_intern(&stacks, mr_stack_hash(frames, 2), frames, 2, false),
-                        frames, 2, false);
+        wrong +=
+            !names(&stacks, mr_stacks_intern(&stacks, mr_stack_hash(frames, 2), frames, 2, false),
+                   frames, 2, false);
     }
     CHECK_EQ(wrong, 0);
     CHECK_EQ(stacks.count, MR_STACK_FIRST_ID + 1 + MANY);
@@ -205,7 +210,7 @@ static void forgets(void)
         uint32_t node = intern(&stacks, a, 3, i & 1);
         CHECK(names(&stacks, node, a, 3, i & 1));
     }
-    CHECK(stacks.names_used <= 2); /* names are replaced, not collected */
+    CHECK(stacks.names_used <= 2);                /* names are replaced, not collected */
     CHECK_EQ(stacks.children_capacity, capacity); /* and what was forgotten takes no room */
     mr_stacks_close(&stacks);
 }
@@ -213,7 +218,8 @@ static void forgets(void)
 /* The last ids: what no longer fits is named by its longest known outer part. */
 static void fills_up(void)
 {
-    static const uint64_t known[] = {0x22, 0x33}, fresh[] = {0x11, 0x22, 0x33}, other[] = {0x55, 0x66};
+    static const uint64_t known[] = {0x22, 0x33}, fresh[] = {0x11, 0x22, 0x33},
+                          other[] = {0x55, 0x66};
     struct mr_stacks stacks;
 
     CHECK(mr_stacks_open(&stacks));

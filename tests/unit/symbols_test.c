@@ -328,10 +328,8 @@ static struct verdict judge(const char *path)
     pclose(pipe);
     printf("%s (%s): of %u addresses we name %u, addr2line %u; of %u that both name, %u have the "
            "same names, %u the same lines too\n",
-           path,
-           source ? source : "no names",
-           verdict.asked, verdict.ours, verdict.theirs, verdict.both, verdict.same_names,
-           verdict.same_all);
+           path, source ? source : "no names", verdict.asked, verdict.ours, verdict.theirs,
+           verdict.both, verdict.same_names, verdict.same_all);
     symbolizer_close(symbolizer);
     return verdict;
 }

@@ -27,7 +27,8 @@ struct row {
 /* Every width of integer, whole and broken and huge reals, NULLs and texts, gaps between ids. */
 static struct row row_at(uint64_t i)
 {
-    static const char *const texts[] = {"malloc", NULL, "", "aligned", "a text of some length, 40 bytes..."};
+    static const char *const texts[] = {"malloc", NULL, "", "aligned",
+                                        "a text of some length, 40 bytes..."};
     uint64_t random = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
     struct row row;
 
@@ -108,7 +109,8 @@ static bool write_ours(const uint32_t roots[2], uint64_t count)
                table_writer_end_row(&keyed, 0).code == STATUS_OK;
     }
     good = good && table_writer_finish(&ours).code == STATUS_OK &&
-           table_writer_finish(&keyed).code == STATUS_OK && table_file_finish(file).code == STATUS_OK;
+           table_writer_finish(&keyed).code == STATUS_OK &&
+           table_file_finish(file).code == STATUS_OK;
     table_writer_close(&keyed);
     table_writer_close(&ours);
     table_file_close(file);
@@ -126,8 +128,10 @@ static void make_database(unsigned page_bytes, uint32_t roots[2])
     snprintf(sql, sizeof sql, "PRAGMA page_size = %u", page_bytes);
     run(db, sql);
     run(db, create);
-    roots[0] = (uint32_t)atoi(answer(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'ours'", text));
-    roots[1] = (uint32_t)atoi(answer(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'keyed'", text));
+    roots[0] =
+        (uint32_t)atoi(answer(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'ours'", text));
+    roots[1] =
+        (uint32_t)atoi(answer(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'keyed'", text));
     sqlite3_close(db);
 }
 
@@ -164,23 +168,37 @@ static void test_rows(unsigned page_bytes, uint64_t count)
     CHECK_STR(answer(db, "PRAGMA integrity_check", text), "ok");
     insert_theirs(db, count);
     CHECK_EQ(strtoull(answer(db, "SELECT COUNT(*) FROM ours", text), NULL, 10), count);
-    CHECK_STR(answer(db, "SELECT COUNT(*) FROM (SELECT *, typeof(b) FROM ours EXCEPT "
-                         "SELECT *, typeof(b) FROM theirs)", text), "0");
-    CHECK_STR(answer(db, "SELECT COUNT(*) FROM (SELECT * FROM theirs EXCEPT SELECT * FROM ours)",
-                     text), "0");
+    CHECK_STR(answer(db,
+                     "SELECT COUNT(*) FROM (SELECT *, typeof(b) FROM ours EXCEPT "
+                     "SELECT *, typeof(b) FROM theirs)",
+                     text),
+              "0");
+    CHECK_STR(
+        answer(db, "SELECT COUNT(*) FROM (SELECT * FROM theirs EXCEPT SELECT * FROM ours)", text),
+        "0");
     /* Interior pages lead to every row. */
-    CHECK_STR(answer(db, "SELECT COUNT(*) FROM theirs WHERE id NOT IN (SELECT o.id FROM theirs t "
-                         "CROSS JOIN ours o ON o.id = t.id)", text), "0");
-    CHECK_STR(answer(db, "SELECT COUNT(*) FROM (SELECT id, a, b, c, d, typeof(b) FROM keyed EXCEPT "
-                         "SELECT *, typeof(b) FROM theirs)", text), "0");
+    CHECK_STR(answer(db,
+                     "SELECT COUNT(*) FROM theirs WHERE id NOT IN (SELECT o.id FROM theirs t "
+                     "CROSS JOIN ours o ON o.id = t.id)",
+                     text),
+              "0");
+    CHECK_STR(answer(db,
+                     "SELECT COUNT(*) FROM (SELECT id, a, b, c, d, typeof(b) FROM keyed EXCEPT "
+                     "SELECT *, typeof(b) FROM theirs)",
+                     text),
+              "0");
     CHECK_EQ(strtoull(answer(db, "SELECT COUNT(*) FROM keyed", text), NULL, 10), count);
-    CHECK_STR(answer(db, "SELECT COUNT(*) FROM theirs t WHERE NOT EXISTS (SELECT 1 FROM keyed WHERE "
-                         "k = CASE WHEN t.id > 1099511627776 "
-                         "THEN (t.id - 1099511627777) / 300 ELSE (t.id - 1) / 300 END "
-                         "AND keyed.id = t.id)", text), "0");
+    CHECK_STR(answer(db,
+                     "SELECT COUNT(*) FROM theirs t WHERE NOT EXISTS (SELECT 1 FROM keyed WHERE "
+                     "k = CASE WHEN t.id > 1099511627776 "
+                     "THEN (t.id - 1099511627777) / 300 ELSE (t.id - 1) / 300 END "
+                     "AND keyed.id = t.id)",
+                     text),
+              "0");
     /* The tables go on living. */
-    run(db, "INSERT INTO ours (a) VALUES (1); DELETE FROM ours WHERE a < 0; INSERT INTO other VALUES (1);"
-            "INSERT INTO keyed VALUES (3, 2, 1, 1.5, 'x', 0); DELETE FROM keyed WHERE d = 1");
+    run(db,
+        "INSERT INTO ours (a) VALUES (1); DELETE FROM ours WHERE a < 0; INSERT INTO other VALUES (1);"
+        "INSERT INTO keyed VALUES (3, 2, 1, 1.5, 'x', 0); DELETE FROM keyed WHERE d = 1");
     CHECK_STR(answer(db, "PRAGMA integrity_check", text), "ok");
     sqlite3_close(db);
 }
@@ -219,7 +237,8 @@ int main(void)
             test_rows(page_sizes[i], counts[k]);
         }
     }
-    for (uint64_t count = 320; count < 420; count++) { /* around one full interior page of 512 bytes */
+    for (uint64_t count = 320; count < 420;
+         count++) { /* around one full interior page of 512 bytes */
         test_rows(512, count);
     }
     test_lock_byte_page();

@@ -57,10 +57,7 @@ static void count_ended(void *context, struct mr_thread_slot *slot)
     last_ended_id = slot->id;
 }
 
-static uint32_t reap(void)
-{
-    return mr_threads_reap(count_ended, &ended_count);
-}
+static uint32_t reap(void) { return mr_threads_reap(count_ended, &ended_count); }
 
 /* Ended, seen from the kernel: pthread_join may return a moment before. */
 static void wait_until_gone(uint32_t tid)
@@ -114,7 +111,8 @@ static void *visit(void *argument)
         uint64_t *data;
         struct mr_ring *ring = NULL;
 
-        for (int i = 0; i < RINGS && !ring; i++) { /* each call looks at one ring that may be inherited */
+        for (int i = 0; i < RINGS && !ring;
+             i++) { /* each call looks at one ring that may be inherited */
             ring = mr_thread_ring(self, &data);
         }
         visit->had_ring = ring != NULL;
@@ -148,7 +146,8 @@ static struct visit visit_once(const char *name, bool take_ring)
 static void registers_and_counts(void)
 {
     open_session(false);
-    CHECK_EQ(atomic_load(&mr_nobody.countdown), 0); /* so the first allocation takes the slow path */
+    CHECK_EQ(atomic_load(&mr_nobody.countdown),
+             0); /* so the first allocation takes the slow path */
     prctl(PR_SET_NAME, "the tester");
     struct mr_thread_slot *self = mr_thread_register();
 
@@ -356,7 +355,8 @@ static void crowds_come_and_go(void)
     _Atomic uint64_t registered = 0;
 
     open_session(false);
-    atomic_store(&mr_session.thread_slots, MR_THREAD_SLOTS - 40); /* where slots must be searched for */
+    atomic_store(&mr_session.thread_slots,
+                 MR_THREAD_SLOTS - 40); /* where slots must be searched for */
     ended_count = ended_calls = ended_bytes = 0;
     for (int round = 0; round < ROUNDS; round++) {
         pthread_t thread[CROWD];

@@ -104,10 +104,12 @@ static void blocks_are_as_the_format_says(int level)
         CHECK_EQ(header.header_xxh3, XXH3_64bits(&header, 112));
 
         uint8_t *frame = malloc(header.frame_bytes);
-        CHECK_EQ(pread(file, frame, header.frame_bytes, (off_t)(at + sizeof header)), header.frame_bytes);
+        CHECK_EQ(pread(file, frame, header.frame_bytes, (off_t)(at + sizeof header)),
+                 header.frame_bytes);
         CHECK_EQ(header.frame_xxh3, XXH3_64bits(frame, header.frame_bytes));
         CHECK_EQ(ZSTD_findFrameCompressedSize(frame, header.frame_bytes), header.frame_bytes);
-        CHECK_EQ(ZSTD_decompress(plain, MR_PAYLOAD_BYTES_MAX, frame, header.frame_bytes), encoder.used);
+        CHECK_EQ(ZSTD_decompress(plain, MR_PAYLOAD_BYTES_MAX, frame, header.frame_bytes),
+                 encoder.used);
         CHECK_BYTES(plain, encoder.payload, encoder.used);
         free(frame);
         at += sizeof header + header.frame_bytes;
