@@ -161,12 +161,18 @@ static void push_alloc(const struct call *call, void *block, size_t size, unsign
     }
     uint64_t words[MR_EVENT_WORDS_MAX];
     static_assert(sizeof(uintptr_t) == sizeof(uint64_t), "frames are words");
-    struct mr_walk_memory *memory = session->walks ? &session->walks[ring - session->rings] : NULL;
-    struct mr_unwound stack =
-        mr_unwind_again(memory, caller, mr_stack_bounds_here(),
-                        (uintptr_t *)(words + MR_ALLOC_WORDS), MR_STACK_DEPTH_MAX);
+    struct mr_stack_bounds bounds = mr_stack_bounds_here();
+    struct mr_unwound stack;
     uint64_t *place;
-    bool known = stack_is_known(ring, stack.hash, &place);
+    bool known = false;
+    if (session->walks) {
+        stack = mr_unwind_again(&session->walks[ring - session->rings], caller, bounds);
+        known = stack_is_known(ring, stack.hash, &place);
+    }
+    if (!known) {
+        stack = mr_unwind(caller, bounds, (uintptr_t *)(words + MR_ALLOC_WORDS), MR_STACK_DEPTH_MAX);
+        known = stack_is_known(ring, stack.hash, &place);
+    }
     unsigned frames = known ? 0 : (unsigned)stack.frames;
     if (stack.truncated)
         mr_fetch_add_relaxed(&session->truncated_stacks, 1);

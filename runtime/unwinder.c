@@ -393,70 +393,45 @@ static enum step step_rule(struct walk *walk, const struct mr_cfi_rule *rule)
     return STEP_TAKEN;
 }
 
-/* The step for a pc that the table has no plain rule for. Out of the way of the loop below. */
-static __attribute__((noinline, cold)) enum step step_slowly(struct walk *walk, uint64_t word)
+/* What the tables say at `pc`, also as its word in the table of rules, where it is from now on; the
+ * word is 0 when it does not fit. */
+static struct mr_cfi_rule find_rule(uintptr_t pc, uint64_t *word)
 {
     struct mr_cfi_rule rule;
 
-    if (!may_be_code(walk->pc)) {
-        return STEP_STOP;
+    *word = mr_load_relaxed(rule_slot(pc));
+    if ((*word & TAG_BITS) == tag_of(pc)) {
+        return unpack_rule(*word);
     }
-    if ((word & TAG_BITS) == tag_of(walk->pc)) {
-        rule = unpack_rule(word);
-    } else {
-        rule = mr_cfi_find(walk->pc - 1);
-        word = pack_rule(&rule, walk->pc);
-        if (word != 0) {
-            mr_store_relaxed(rule_slot(walk->pc), word);
-        }
+    rule = mr_cfi_find(pc - 1);
+    *word = pack_rule(&rule, pc);
+    if (*word != 0) {
+        mr_store_relaxed(rule_slot(pc), *word);
     }
+    return rule;
+}
+
+/* The step for a pc that the table has no plain rule for. Out of the way of the loops below. */
+static __attribute__((noinline, cold)) enum step step_slowly(struct walk *walk, uintptr_t pc,
+                                                             uintptr_t sp, uintptr_t fp)
+{
+    uint64_t word;
+    struct mr_cfi_rule rule = find_rule(pc, &word);
+
+    walk->pc = pc;
+    walk->sp = sp;
+    walk->fp = fp;
     return step_rule(walk, &rule);
 }
 
-/* In the old walk, the frame with these registers; `at` moves on from where it was. Stack pointers
- * grow from frame to frame, but for signal frames: behind one, a match may be missed. */
-static bool find_in_walk(const struct mr_walked_frame *old, uint32_t *at, uint32_t count,
-                         uintptr_t pc, uintptr_t sp, uintptr_t fp)
-{
-    while (*at < count && old[*at].sp < sp) {
-        ++*at;
-    }
-    return *at < count && old[*at].sp == sp && old[*at].pc == pc && old[*at].fp == fp;
-}
-
-/* The words that led from old[0] to old[1] are still what they were. */
-static bool still_leads_on(const struct mr_walked_frame *old)
-{
-    uintptr_t pc_at = old[1].sp - 8;
-    uintptr_t saved = old[0].saved_at == pc_at ? old[1].pc : old[1].fp;
-
-    return old[0].saved_at != 0 && read_word(pc_at) == old[1].pc &&
-           read_word(old[0].saved_at) == saved;
-}
-
-static inline __attribute__((always_inline)) struct mr_unwound
-walk_stack(struct mr_walk_memory *memory, struct mr_registers from, struct mr_stack_bounds bounds,
-           uintptr_t *frames, size_t capacity)
+struct mr_unwound mr_unwind(struct mr_registers from, struct mr_stack_bounds bounds,
+                            uintptr_t *frames, size_t capacity)
 {
     struct mr_unwound result = {.truncated = true};
     struct walk walk = {.own = bounds};
     uint64_t hash = MR_STACK_HASH_SEED;
     size_t count = 0;
-    struct mr_walked_frame *old = NULL;
-    struct mr_walked_frame *new = NULL;
-    uint32_t old_at = 0;
-    uint32_t old_count = 0;
 
-    if (memory) {
-        uint32_t now = mr_load_relaxed(&flushes);
-
-        old = memory->frames[memory->newer];
-        old_count = memory->flushes == now ? memory->counts[memory->newer] : 0;
-        memory->newer ^= 1;
-        memory->flushes = now;
-        new = memory->frames[memory->newer];
-        capacity = capacity < MR_STACK_DEPTH_MAX ? capacity : MR_STACK_DEPTH_MAX;
-    }
     /* `walk` is in memory, as its address is taken; what changes with each frame is kept out. */
     enter_stack(&walk, from.sp);
     uintptr_t pc = from.pc;
@@ -470,26 +445,12 @@ walk_stack(struct mr_walk_memory *memory, struct mr_registers from, struct mr_st
         if (count == capacity) {
             break;
         }
-        if (memory && find_in_walk(old, &old_at, old_count, pc, sp, fp)) {
-            /* Each test is what the steps below would do, from registers found equal by the one
-             * before: no word is read that they would not read. */
-            while (old_at + 1 < old_count && count + 1 < capacity && still_leads_on(&old[old_at])) {
-                frames[count] = old[old_at].pc;
-                hash = mr_stack_hash_add(hash, old[old_at].pc);
-                new[count++] = old[old_at++];
-            }
-            pc = old[old_at].pc;
-            sp = old[old_at].sp;
-            fp = old[old_at].fp;
-        }
         frames[count++] = pc;
         hash = mr_stack_hash_add(hash, pc);
-        if (memory) {
-            new[count - 1] = (struct mr_walked_frame){.pc = pc, .sp = sp, .fp = fp};
-        }
 
         uint64_t word = mr_load_relaxed(rule_slot(pc));
-        if (likely(((word ^ tag_of(pc)) & (TAG_BITS | FORM_BITS)) == 0)) {
+        uint64_t other = (word ^ tag_of(pc)) & (TAG_BITS | FORM_BITS);
+        if (likely(other == 0)) {
             uintptr_t cfa = (word & 1 ? fp : sp) + (uintptr_t)packed_cfa_offset(word);
             uint64_t slot = word >> SLOT_SHIFT & SLOT_MASK;
             uintptr_t saved_at = cfa - 8 * slot;
@@ -499,18 +460,15 @@ walk_stack(struct mr_walk_memory *memory, struct mr_registers from, struct mr_st
                         saved_at >= walk.floor)) {
                 break;
             }
-            if (memory) {
-                new[count - 1].saved_at = saved_at >= sp ? saved_at : 0;
-            }
             uintptr_t saved = read_word(saved_at);
             pc = read_word(cfa - 8);
             fp = slot == SLOT_UNCHANGED ? fp : saved;
             sp = cfa;
+        } else if (other == (uint64_t)PACKED_END << FORM_SHIFT) {
+            result.truncated = word & 1;
+            break;
         } else {
-            walk.pc = pc;
-            walk.sp = sp;
-            walk.fp = fp;
-            enum step step = step_slowly(&walk, word);
+            enum step step = step_slowly(&walk, pc, sp, fp);
             if (step != STEP_TAKEN) {
                 result.truncated = step == STEP_STOP;
                 break;
@@ -520,25 +478,139 @@ walk_stack(struct mr_walk_memory *memory, struct mr_registers from, struct mr_st
             fp = walk.fp;
         }
     }
-    if (memory) {
-        memory->counts[memory->newer] = (uint32_t)count;
-    }
     result.hash = hash;
     result.frames = count;
     return result;
 }
 
-struct mr_unwound mr_unwind(struct mr_registers from, struct mr_stack_bounds bounds,
-                            uintptr_t *frames, size_t capacity)
+/* ---- walks that remember -------------------------------------------------------------------- */
+
+/* A remembered frame is the step from its registers, worked out: where the caller's are is decided
+ * by pc, sp and, for some, fp. What they are is read from the stack each time, so a frame that was
+ * overwritten, or leads to another caller than last time, only costs a look in the table.
+ *
+ * The limits of step are not tested again: they were the same, or tighter. Same sp and same bounds
+ * mean the same stack; on the thread's own its end is the limit; on another the frame is live. */
+enum walked_kind {
+    WALKED_BY_SP,   /* the next registers are where it says */
+    WALKED_BY_FP,   /* if fp is the same */
+    WALKED_SLOWLY,  /* it says nothing: step_slowly */
+    WALKED_TO_ROOT, /* the last frame */
+    WALKED_TO_STOP  /* the last that is seen */
+};
+
+static struct mr_walked_frame *walked_slot(struct mr_walk_memory *memory, uintptr_t pc,
+                                           uintptr_t sp)
 {
-    return walk_stack(NULL, from, bounds, frames, capacity);
+    uint64_t mixed = (pc ^ sp << 16) * UINT64_C(0x9E3779B97F4A7C15);
+
+    return &memory->frames[mixed >> 32 & (MR_WALK_FRAMES - 1)];
+}
+
+static void forget_walks(struct mr_walk_memory *memory, struct mr_stack_bounds bounds, uint32_t now)
+{
+    if (memory->bounds.high != 0) { /* else it is all zeros, and need not take memory yet */
+        memset(memory->frames, 0, sizeof memory->frames);
+    }
+    memory->bounds = bounds;
+    memory->flushes = now;
+}
+
+/* Makes `frame` the one of these registers, met on `walk`. */
+static __attribute__((noinline)) void walked_learn(struct mr_walked_frame *frame,
+                                                   const struct walk *walk, uintptr_t pc,
+                                                   uintptr_t sp, uintptr_t fp)
+{
+    uint64_t word = mr_load_relaxed(rule_slot(pc));
+
+    if ((word & TAG_BITS) != tag_of(pc)) {
+        find_rule(pc, &word);
+    }
+    enum packed_form form = (word & FORM_BITS) >> FORM_SHIFT;
+    *frame = (struct mr_walked_frame){
+        .pc = pc, .sp = sp, .fp = fp, .next = frame, .kind = WALKED_SLOWLY};
+    if (word != 0 && form == PACKED_END) {
+        frame->kind = word & 1 ? WALKED_TO_STOP : WALKED_TO_ROOT;
+    } else if (word != 0 && form == PACKED_PLAIN) {
+        uintptr_t cfa = (word & 1 ? fp : sp) + (uintptr_t)packed_cfa_offset(word);
+        uint64_t slot = word >> SLOT_SHIFT & SLOT_MASK;
+        uintptr_t saved_at = cfa - 8 * slot;
+
+        /* Not what lies in a red zone, as that may be read behind a signal frame only. */
+        if (cfa - sp - 1 < walk->frame_max && cfa <= walk->high && saved_at >= sp &&
+            walk->is_own == contains(walk->own, sp)) {
+            frame->caller_sp = cfa;
+            frame->saved_at = slot == SLOT_UNCHANGED ? 0 : saved_at;
+            frame->kind = word & 1 ? WALKED_BY_FP : WALKED_BY_SP;
+        }
+    }
 }
 
 struct mr_unwound mr_unwind_again(struct mr_walk_memory *memory, struct mr_registers from,
-                                  struct mr_stack_bounds bounds, uintptr_t *frames, size_t capacity)
+                                  struct mr_stack_bounds bounds)
 {
-    return memory ? walk_stack(memory, from, bounds, frames, capacity)
-                  : walk_stack(NULL, from, bounds, frames, capacity);
+    struct walk walk = {.own = bounds};
+    uint64_t hash = MR_STACK_HASH_SEED;
+    size_t count = 0;
+    bool truncated = true;
+    uint32_t now = mr_load_relaxed(&flushes);
+
+    if (!likely(memory->flushes == now && memory->bounds.low == bounds.low &&
+                memory->bounds.high == bounds.high)) {
+        forget_walks(memory, bounds, now);
+    }
+    enter_stack(&walk, from.sp);
+    uintptr_t pc = from.pc;
+    uintptr_t sp = from.sp;
+    uintptr_t fp_at = (uintptr_t)&from.fp; /* the caller's, read when it is asked for */
+    struct mr_walked_frame *frame = walked_slot(memory, pc, sp);
+    struct mr_walked_frame *last = frame;
+    for (;;) {
+        if (!likely(frame->pc == pc && frame->sp == sp)) {
+            if (!may_be_code(pc)) {
+                truncated = pc != 0;
+                break;
+            }
+            frame = walked_slot(memory, pc, sp);
+            if (frame->pc != pc || frame->sp != sp) {
+                walked_learn(frame, &walk, pc, sp, read_word(fp_at));
+            }
+            last->next = frame;
+        }
+        if (count == MR_STACK_DEPTH_MAX) {
+            break;
+        }
+        count++;
+        hash = mr_stack_hash_add(hash, pc);
+        last = frame;
+        if (!likely(frame->kind == WALKED_BY_SP)) {
+            if (frame->kind >= WALKED_TO_ROOT) {
+                truncated = frame->kind == WALKED_TO_STOP;
+                break;
+            }
+            uintptr_t fp = read_word(fp_at);
+            if (frame->kind == WALKED_BY_FP && frame->fp != fp) {
+                walked_learn(frame, &walk, pc, sp, fp);
+            }
+            if (frame->kind == WALKED_SLOWLY) {
+                enum step step = step_slowly(&walk, pc, sp, fp);
+                if (step != STEP_TAKEN) {
+                    truncated = step == STEP_STOP;
+                    break;
+                }
+                pc = walk.pc;
+                sp = walk.sp;
+                fp_at = (uintptr_t)&walk.fp;
+                frame = frame->next;
+                continue;
+            }
+        }
+        fp_at = frame->saved_at ? frame->saved_at : fp_at;
+        sp = frame->caller_sp;
+        pc = read_word(sp - sizeof(uintptr_t));
+        frame = frame->next;
+    }
+    return (struct mr_unwound){.hash = hash, .frames = count, .truncated = truncated};
 }
 
 #else
@@ -567,13 +639,14 @@ struct mr_unwound mr_unwind(struct mr_registers from, struct mr_stack_bounds bou
     return result;
 }
 
-/* Following frame records is as fast as comparing them. */
+/* Following frame records is as fast as guessing them. */
 struct mr_unwound mr_unwind_again(struct mr_walk_memory *memory, struct mr_registers from,
-                                  struct mr_stack_bounds bounds, uintptr_t *frames, size_t capacity)
+                                  struct mr_stack_bounds bounds)
 {
+    uintptr_t frames[MR_STACK_DEPTH_MAX];
+
     (void)memory;
-    return mr_unwind(from, bounds, frames,
-                     capacity < MR_STACK_DEPTH_MAX ? capacity : MR_STACK_DEPTH_MAX);
+    return mr_unwind(from, bounds, frames, MR_STACK_DEPTH_MAX);
 }
 
 #endif

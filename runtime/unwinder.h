@@ -14,6 +14,7 @@
 #ifndef MEMREC_UNWINDER_H
 #define MEMREC_UNWINDER_H
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -69,27 +70,28 @@ struct mr_stack_bounds mr_stack_bounds_here(void);
 struct mr_unwound mr_unwind(struct mr_registers from, struct mr_stack_bounds bounds,
                             uintptr_t *frames, size_t capacity);
 
-/* What one walk leaves for the next of the same thread. Starts as zeros. One walk at a time may use
- * it: a walk that interrupts another takes one of its own, or none. */
+/* Frames that the walks of one thread met, by address and stack pointer. Starts as zeros. One walk
+ * at a time may use it: a walk that interrupts another uses mr_unwind. */
+#define MR_WALK_FRAMES 2048
 struct mr_walk_memory {
     struct mr_walked_frame {
-        uintptr_t pc;
+        alignas(64) uintptr_t pc;
         uintptr_t sp;
-        uintptr_t fp;
-        uintptr_t saved_at; /* where the caller's fp was read; 0: by a step that is not repeated */
-    } frames[2][MR_STACK_DEPTH_MAX];
-    uint32_t counts[2];
-    uint32_t flushes; /* how many there had been; a later one makes the frames worthless */
-    uint32_t newer;   /* which of the two the last walk wrote */
+        uintptr_t fp;                 /* where the caller's stack pointer was found from it */
+        uintptr_t caller_sp;          /* the return address lies below */
+        uintptr_t saved_at;           /* where the caller's fp was saved; 0: it was not */
+        struct mr_walked_frame *next; /* the caller, last time; never NULL once pc is set */
+        uint32_t kind;
+    } frames[MR_WALK_FRAMES];
+    struct mr_stack_bounds bounds; /* of the thread; zeros: never used */
+    uint32_t flushes;              /* how many there had been; a later one makes all worthless */
 };
 
-/* mr_unwind with a memory: the same result, sooner where programs change only the leaf end of their
- * stacks. From a frame with the same three registers as last time, all that follows is decided by
- * the words read from the stack. They are compared with last time's, at once, instead of one
- * telling where the next one is. At most MR_STACK_DEPTH_MAX frames; `memory` may be NULL. */
+/* What mr_unwind would return with room for MR_STACK_DEPTH_MAX frames, without the frames: the name
+ * of a stack, sooner where programs come back to the same places. Each frame tells where its return
+ * address is and guesses its caller, so no load but that of the guess waits for another. */
 struct mr_unwound mr_unwind_again(struct mr_walk_memory *memory, struct mr_registers from,
-                                  struct mr_stack_bounds bounds, uintptr_t *frames,
-                                  size_t capacity);
+                                  struct mr_stack_bounds bounds);
 
 /* Forgets all that was learned about addresses. Call after dlopen and after dlclose: other code
  * may stand there now. Walks in progress are not disturbed. */

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <search.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -115,13 +116,10 @@ static NOINLINE void compare(void)
     }
     uint64_t mallocs_before = mallocs;
     for (int round = 0; round < 2; round++) { /* after another stack, after the same one */
-        static _Thread_local uintptr_t again[MR_STACK_DEPTH_MAX];
-        struct mr_unwound walked =
-            mr_unwind_again(&memory, from, last.bounds, again, MR_STACK_DEPTH_MAX);
+        struct mr_unwound walked = mr_unwind_again(&memory, from, last.bounds);
         CHECK_EQ(walked.frames, last.frames);
         CHECK_EQ(walked.truncated, last.truncated);
         CHECK_EQ(walked.hash, mr_stack_hash(pcs, last.frames));
-        CHECK_BYTES(again, pcs, last.frames * sizeof *pcs);
     }
     CHECK_EQ(errno, 4242);
     CHECK_EQ(mallocs, mallocs_before);
@@ -739,9 +737,9 @@ static NOINLINE void garbage(void)
                 .fp = random_word() % 2 ? bounds.low + random_word() % size_bytes : random_word()};
             walked = mr_unwind(start, bounds, pcs, MR_STACK_DEPTH_MAX);
             for (int again = 0; again < 2; again++) {
-                struct mr_unwound same =
-                    mr_unwind_again(&remembered, start, bounds, pcs, MR_STACK_DEPTH_MAX);
-                CHECK(same.hash == walked.hash && same.truncated == walked.truncated);
+                struct mr_unwound same = mr_unwind_again(&remembered, start, bounds);
+                CHECK(same.hash == walked.hash && same.frames == walked.frames &&
+                      same.truncated == walked.truncated);
             }
             walks_that_went_on += walked.frames > 1;
         }
@@ -750,10 +748,62 @@ static NOINLINE void garbage(void)
     munmap(map, size_bytes + 2 * page);
 }
 
+/* ---- what is remembered --------------------------------------------------------------------- */
+
+static jmp_buf way_out;
+
+static NOINLINE void jump_out(unsigned left, size_t bytes)
+{
+    char *room = alloca(bytes);
+
+    USED(room);
+    if (left > 0) {
+        jump_out(left - 1, bytes);
+    } else {
+        compare();
+        if (last.frames > 0) { /* always */
+            longjmp(way_out, 1);
+        }
+    }
+    USED(room);
+}
+
+/* Frames left without a return, then others where they stood. */
+static NOINLINE void jumped_over(void)
+{
+    for (volatile unsigned i = 0; i < 24; i++) {
+        if (setjmp(way_out) == 0) {
+            jump_out(i % 5, 16 * (i % 7 + 1));
+        }
+        recurse(i % 6);
+    }
+}
+
+static size_t remembered_frames(void)
+{
+    size_t frames = 0;
+
+    for (size_t i = 0; i < MR_WALK_FRAMES; i++) {
+        frames += memory.frames[i].pc != 0;
+    }
+    return frames;
+}
+
 static NOINLINE void flushed(void)
 {
-    recurse(6);
+    struct mr_registers from = MR_CAPTURE_CALLER();
+    struct mr_stack_bounds bounds = mr_stack_bounds_here();
+
+    recurse(60);
+    CHECK(!TABLES || remembered_frames() > 60);
     mr_unwinder_flush();
+    recurse(6);
+    CHECK(remembered_frames() <= last.frames + 2); /* compare's caller stands at two places */
+    recurse(60);
+    CHECK(!TABLES || remembered_frames() > 60);
+    bounds.low += 16; /* as of another thread, which was given this memory */
+    size_t frames = mr_unwind_again(&memory, from, bounds).frames;
+    CHECK(remembered_frames() <= frames);
     recurse(6);
 }
 
@@ -772,6 +822,7 @@ int main(void)
         signals();
         coroutines();
     }
+    jumped_over();
     flushed();
     interrupted_anywhere();
     garbage();
