@@ -19,12 +19,12 @@
 #if __has_include(<sys/sdt.h>)
 #include <sys/sdt.h>
 #define PROBE_ALLOC(block, size, weighted) DTRACE_PROBE3(otel_memory, alloc, block, size, weighted)
-#define PROBE_FREE(block) DTRACE_PROBE1(otel_memory, free, block)
+#define PROBE_FREE(block)                  DTRACE_PROBE1(otel_memory, free, block)
 #endif
 #endif
 #ifndef PROBE_ALLOC
 #define PROBE_ALLOC(block, size, weighted) ((void)(weighted))
-#define PROBE_FREE(block) ((void)0)
+#define PROBE_FREE(block)                  ((void)0)
 #endif
 
 /* What one slow call needs to know from start to end. */
@@ -170,7 +170,8 @@ static void push_alloc(const struct call *call, void *block, size_t size, unsign
         known = stack_is_known(ring, stack.hash, &place);
     }
     if (!known) {
-        stack = mr_unwind(caller, bounds, (uintptr_t *)(words + MR_ALLOC_WORDS), MR_STACK_DEPTH_MAX);
+        stack =
+            mr_unwind(caller, bounds, (uintptr_t *)(words + MR_ALLOC_WORDS), MR_STACK_DEPTH_MAX);
         known = stack_is_known(ring, stack.hash, &place);
     }
     unsigned frames = known ? 0 : (unsigned)stack.frames;
@@ -187,8 +188,8 @@ static void push_alloc(const struct call *call, void *block, size_t size, unsign
         }
     }
     size_t usable = mr_real.malloc_usable_size(block);
-    words[0] = mr_meta(op, frames, call->interval_code, stack.truncated ? MR_META_TRUNCATED : 0,
-                       self->id);
+    words[0] =
+        mr_meta(op, frames, call->interval_code, stack.truncated ? MR_META_TRUNCATED : 0, self->id);
     words[1] = mr_ticks();
     words[2] = (uint64_t)(uintptr_t)block;
     words[3] = mr_size_word(size, usable > size ? usable - size : 0);

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What a query may not do, and what is wrong with it, in one sentence, with the place and a hint.
 cat >x.trace <<'END'
 run full exe /bin/x

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A report of the user's own beside the shipped ones; what a report says about itself; the first screen.
 export XDG_CONFIG_HOME="$PWD/config" COLUMNS=80
 mkdir -p config/memanalyze/queries

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What report does not take.
 cat >x.trace <<'END'
 run full exe /bin/x
