@@ -140,12 +140,13 @@ struct mr_ring *mr_thread_take_ring(struct mr_thread_slot *self)
 void mr_thread_draw(struct mr_thread_slot *self, uint64_t total_bytes)
 {
     struct mr_session *session = &mr_session;
-    uint64_t countdown = 0; /* full mode: every allocation takes the slow path */
-    if (!session->full) {
-        self->interval_code = mr_load_relaxed(&session->interval_code);
-        countdown = mr_sampler_draw(self->random,
-                                    session->options.interval_bytes << (self->interval_code - 1));
+    if (session->full) { /* the countdown stays 0: every allocation takes the slow path */
+        mr_store_relaxed(&self->bytes_base, total_bytes);
+        return;
     }
+    self->interval_code = mr_load_relaxed(&session->interval_code);
+    uint64_t countdown =
+        mr_sampler_draw(self->random, session->options.interval_bytes << (self->interval_code - 1));
     uint32_t version = mr_load_relaxed(&self->version);
     mr_store_relaxed(&self->version, version + 1);
     atomic_thread_fence(memory_order_release); /* T1: the odd version is seen before the change */
