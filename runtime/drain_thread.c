@@ -348,7 +348,7 @@ static void look(uint64_t now_ns, bool flush)
     }
     /* Places are taken from the first on. */
     due = due || mr_load_relaxed(&mr_session.shared->owed_frees[MR_OWED_FREES / 2]) != 0;
-    if (!flush && !due && waiting < mr_session.ring_mask / 4)
+    if (!flush && !due && waiting < mr_session.ring_mask / 2)
         return;
     take_everything(now_ns, false);
     bool ends = flush && drain.end_reason != MR_DRAIN_GO_ON;
@@ -383,10 +383,8 @@ static void run(void)
 {
     uint64_t longest_ns = (uint64_t)mr_session.options.drain_ms * 1000000;
     uint64_t pause_ns = 1000000;
-    mr_store_relaxed(&mr_session.modules_changed, 1);
     drain.rate_ns = drain.last_reap_ns = drain.calm_since_ns = mr_monotonic_ns();
     drain.sample_budget = SAMPLE_BURST;
-    close_block(drain.rate_ns, 0); /* the file says whose it is from the first moment */
 
     while (!mr_load_acquire(&drain.stop_asked)) {
         uint32_t asked = mr_load_acquire(&drain.flush_asked);
@@ -415,6 +413,7 @@ static int thread_main(void *unused)
     int keep[2] = {drain.terminal ? 2 : -1, drain.trace_file};
     drain.owns_files = mr_own_files(keep, 2);
     mr_set_thread_name("memrec");
+    close_block(mr_monotonic_ns(), 0); /* the file says whose it is before anything is recorded */
     mr_store_release(&drain.ready, 1);
     mr_wake(&drain.ready);
     run();

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-#define SAMPLED_RING_BYTES  (128u << 10)
+#define SAMPLED_RING_BYTES  (256u << 10)
 #define FULL_RING_BYTES     (4u << 20)
 #define SAMPLED_RINGS       MR_RINGS_MAX
 #define FULL_RINGS          64u
