@@ -4,28 +4,36 @@
  *   offset 0                        struct mr_shared                one page
  *   MR_SHARED_THREADS_OFFSET        struct mr_thread_slot [MR_THREAD_SLOTS]
  *   MR_SHARED_RINGS_OFFSET          struct mr_ring [ring_count]     heads, tails, losses
+ *   heap_slots_offset               struct mr_heap_slot [MR_THREAD_SLOTS][MR_HEAPS_MAX]
+ *   definitions_offset              definitions_bytes: the definition log
  *   data_offset                     ring_bytes each: the words
  *
  * It outlives the process: after a kill, an analyzer on the same machine reads from it what the
  * trace lacks (TRACE_FORMAT.md, section 4). It is sparse: a page exists once it was used.
  *
  * A ring is a circle of 64-bit words. `head` and `tail` count words and only grow; word n lies at
- * n % (ring_bytes / 8). An event is 3 words or more:
+ * n % (ring_bytes / 8). An event is 2 words or more:
  *
- *   word   free                     allocation
- *    0     meta                     meta
- *    1     ticks                    ticks
- *    2     key: id, or address      address
+ *   word   free                     allocation                          mark
+ *    0     meta                     meta                                meta
+ *    1     ticks                    ticks                               ticks
+ *    2     key: id, or address      address                             its arguments
  *    3                              requested size | extra << 48
  *    4                              id (sampled mode) or 0
  *    5                              hash of the stack
  *    6 ..                           its frames, innermost first, when meta.frame_count > 0
+ *    then                           of a managed object: heap | class << 32
  *
- *   meta:  bits 0-7    op            enum mr_op
+ *   meta:  bits 0-7    op            enum mr_op, or MR_OP_MARK
  *          bits 8-15   frame_count   0: a stack announced before; 1-128; the frames follow
+ *                      of a mark     its arguments, at most 64
  *          bits 16-23  interval      code of column 7 of EVENTS
  *          bits 24-31  flags         bit 0: the stack was cut off
+ *          bits 16-31  of a mark     enum mr_mark
  *          bits 32-63  thread        our thread id
+ *
+ * The definition log holds rows of DEFINE, 8-byte aligned, each behind a struct mr_definition_head. A row
+ * whose head is 0 ends it. Rows are only added; a row counts from the moment its head is not 0.
  *
  * Commit protocol. Before the drain thread writes block n it stores every ring's pending_tail, then
  * pending_sequence = n; after the write it stores every tail, then committed_sequence = n. So each
@@ -39,7 +47,7 @@
 #include <stdatomic.h>
 
 #define MR_SHARED_MAGIC   "MRRING1\n"
-#define MR_SHARED_VERSION 1u
+#define MR_SHARED_VERSION 2u
 #define MR_CACHE_LINE     64
 
 #define MR_SHARED_THREADS_OFFSET 4096u
@@ -49,12 +57,15 @@
 #define MR_RINGS_MAX             512u
 #define MR_RING_BYTES            256u /* of struct mr_ring, not of its data */
 #define MR_OWED_FREES            128u
+#define MR_HEAPS_MAX             8u
 
 #define MR_FREE_WORDS      3u
 #define MR_ALLOC_WORDS     6u
-#define MR_EVENT_WORDS_MAX (MR_ALLOC_WORDS + MR_STACK_DEPTH_MAX)
+#define MR_MARK_WORDS      2u
+#define MR_EVENT_WORDS_MAX (MR_ALLOC_WORDS + MR_STACK_DEPTH_MAX + 1)
 
 enum { MR_META_TRUNCATED = 1u << 0 };
+enum { MR_OP_MARK = 0x40 }; /* in rings only */
 
 static inline uint64_t mr_meta(unsigned op, unsigned frame_count, unsigned interval, unsigned flags,
                                uint32_t thread)
@@ -63,10 +74,17 @@ static inline uint64_t mr_meta(unsigned op, unsigned frame_count, unsigned inter
            (uint64_t)flags << 24 | (uint64_t)thread << 32;
 }
 
+static inline uint64_t mr_mark_meta(unsigned mark, unsigned argument_count, uint32_t thread)
+{
+    return (uint64_t)MR_OP_MARK | (uint64_t)argument_count << 8 | (uint64_t)mark << 16 |
+           (uint64_t)thread << 32;
+}
+
 static inline unsigned mr_meta_op(uint64_t meta) { return meta & 0xff; }
 static inline unsigned mr_meta_frame_count(uint64_t meta) { return (meta >> 8) & 0xff; }
 static inline unsigned mr_meta_interval(uint64_t meta) { return (meta >> 16) & 0xff; }
 static inline unsigned mr_meta_flags(uint64_t meta) { return (meta >> 24) & 0xff; }
+static inline unsigned mr_meta_mark(uint64_t meta) { return (meta >> 16) & 0xffff; }
 static inline uint32_t mr_meta_thread(uint64_t meta) { return (uint32_t)(meta >> 32); }
 
 #define MR_SIZE_BITS 48
@@ -85,8 +103,10 @@ static inline uint64_t mr_size_word_extra(uint64_t word) { return word >> MR_SIZ
 /* Words of the event that starts with this meta word. */
 static inline unsigned mr_event_words(uint64_t meta)
 {
-    return (mr_meta_op(meta) & MR_OP_ALLOC) ? MR_ALLOC_WORDS + mr_meta_frame_count(meta)
-                                            : MR_FREE_WORDS;
+    unsigned op = mr_meta_op(meta);
+    if (op & MR_OP_ALLOC)
+        return MR_ALLOC_WORDS + mr_meta_frame_count(meta) + (op == MR_OP_HEAP_ALLOC);
+    return op == MR_OP_MARK ? MR_MARK_WORDS + mr_meta_frame_count(meta) : MR_FREE_WORDS;
 }
 
 /* A free that found no room in its ring: the id (or address) it names, 0 when the place is empty. */
@@ -107,8 +127,21 @@ struct mr_shared {
     _Atomic uint64_t dropped_bytes;      /* what they stood for, estimated bytes */
     _Atomic uint64_t dropped_frees;      /* frees that found no room anywhere */
     _Atomic uint64_t owed_frees[MR_OWED_FREES];
+    uint64_t heap_slots_offset;
+    uint64_t definitions_offset;
+    uint64_t definitions_bytes;        /* room for the log */
+    _Atomic uint64_t definitions_used; /* bytes given out: rows end at the first head that is 0 */
+    _Atomic uint64_t dropped_marks;    /* found no room in a ring, or interrupted the recorder */
 };
 static_assert(sizeof(struct mr_shared) <= MR_SHARED_THREADS_OFFSET, "fits its page");
+
+/* Before each row of the definition log; arguments and text follow, padded to 8 bytes. */
+struct mr_definition_head {
+    _Atomic uint32_t size_and_kind; /* bytes of the row with this head << 8 | enum mr_definition */
+    uint32_t id;
+    uint32_t argument_count;
+    uint32_t text_bytes;
+};
 
 enum mr_thread_state { MR_THREAD_UNUSED = 0, MR_THREAD_LIVE = 1 };
 
@@ -135,6 +168,18 @@ struct mr_thread_slot {
     uint8_t reserved[MR_THREAD_SLOT_BYTES - MR_CACHE_LINE - 48];
 };
 static_assert(sizeof(struct mr_thread_slot) == MR_THREAD_SLOT_BYTES, "three cache lines");
+
+/* One thread in one managed heap (ids from 1 are rows from 0): its countdown and its exact counters, as above. */
+struct mr_heap_slot {
+    alignas(MR_CACHE_LINE) _Atomic uint64_t countdown;
+    _Atomic uint64_t alloc_calls;
+    _Atomic uint64_t free_calls;
+    _Atomic uint64_t freed_bytes;
+    _Atomic uint64_t bytes_base;
+    _Atomic uint32_t version;
+    uint32_t interval_code;
+};
+static_assert(sizeof(struct mr_heap_slot) == MR_CACHE_LINE, "one cache line");
 
 struct mr_ring {
     alignas(MR_CACHE_LINE) _Atomic uint64_t head; /* the producer's line */

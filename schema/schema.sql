@@ -124,8 +124,19 @@ CREATE TABLE sample (                    -- one sampled allocation (full mode: e
     usable_bytes   INTEGER NOT NULL,     -- what the allocator gave
     interval_bytes INTEGER,              -- mean sampling interval in force; NULL: recorded with certainty
     weight         REAL NOT NULL,        -- blocks it stands for, 1 / inclusion probability
-    kind           TEXT NOT NULL,        -- malloc, calloc, realloc, aligned, new; other: unknown to this version
-    previous_id    INTEGER               -- the sample this block was reallocated from; NULL: none, or not sampled
+    kind           TEXT NOT NULL,        -- malloc, calloc, realloc, aligned, new; object: of a managed heap; other: unknown to this version
+    previous_id    INTEGER,              -- the sample this block was reallocated from; NULL: none, or not sampled
+    heap_id        INTEGER,              -- heap.id of a managed object; NULL: a block of malloc
+    class_id       INTEGER,              -- class.id of a managed object; NULL: not told
+    generations    INTEGER,              -- collections begun in its lifetime: of its heap; of all heaps for a block of malloc; NULL: the process tells none
+    birth_gc_id    INTEGER,              -- gc.id of the last such collection that had begun at its birth; NULL: none
+    death_gc_id    INTEGER,              -- ... at its death; NULL: none, or it lives
+    birth_frame_id INTEGER,              -- frame_mark.id of the frame open then: one of its own thread, else the one begun last; NULL: none
+    death_frame_id INTEGER,
+    birth_eval_id  INTEGER,              -- eval.id of its thread's innermost evaluation; NULL: none
+    death_eval_id  INTEGER,
+    birth_span_id  INTEGER,              -- span.id its thread was in; NULL: none
+    death_span_id  INTEGER
 ) STRICT;
 
 CREATE TABLE process_tick (              -- the operating system's view; NULL: not read at this moment
@@ -206,6 +217,317 @@ CREATE TABLE loss (                      -- everything this run does not know, c
     PRIMARY KEY (run_id, kind)
 ) STRICT, WITHOUT ROWID;
 
+-- What the program itself told (memrec.h). NULL in these tables: it did not say, or could not.
+-- Bytes and calls allocated between a begin and an end are exact and of the thread that ran both; NULL: begin and end came
+-- from two threads, or one of them is lost. heap_* are those of managed heaps, NULL when the process has none.
+
+CREATE TABLE mark (                      -- a point in time with a name
+    id      INTEGER PRIMARY KEY,
+    run_id  INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL,
+    name    TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE pause (                     -- recording was paused: no new samples, nothing told
+    run_id   INTEGER NOT NULL,
+    begin_ns INTEGER NOT NULL,
+    end_ns   INTEGER,                    -- NULL: until the end
+    PRIMARY KEY (run_id, begin_ns)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE frame_stream (              -- a named stream of frames
+    id        INTEGER PRIMARY KEY,
+    run_id    INTEGER NOT NULL,
+    number    INTEGER NOT NULL,          -- the trace's id
+    name      TEXT NOT NULL,
+    budget_ns INTEGER                    -- what a frame may take; NULL: no budget
+) STRICT;
+
+CREATE TABLE frame_mark (                -- one frame
+    id              INTEGER PRIMARY KEY,
+    run_id          INTEGER NOT NULL,
+    stream_id       INTEGER NOT NULL,    -- frame_stream.id
+    number          INTEGER NOT NULL,    -- in its stream, from 1
+    thread_id       INTEGER,             -- that began it
+    begin_ns        INTEGER NOT NULL,
+    duration_ns     INTEGER,             -- NULL: it did not end
+    ended_by        TEXT NOT NULL,       -- end; begin: the next one's begin ended it; nothing
+    alloc_bytes     INTEGER,             -- exact
+    alloc_calls     INTEGER,
+    free_calls      INTEGER,
+    freed_bytes     INTEGER,             -- exact in full mode; NULL when sampled
+    heap_alloc_bytes INTEGER,
+    heap_alloc_calls INTEGER,
+    heap_freed_bytes INTEGER,
+    heap_free_calls INTEGER,
+    gc_ns           INTEGER,             -- the program stood for collections inside it; NULL: the process tells no collections
+    gc_count        INTEGER,             -- collections begun inside it
+    gc_id           INTEGER,             -- gc.id of the one with the longest pause inside it; NULL: none
+    overflow_count  INTEGER,             -- pool overflows, all pools; NULL: the process has no pools
+    overflow_bytes  INTEGER,
+    minor_faults    INTEGER,             -- page faults of its thread; NULL: too short to be asked
+    major_faults    INTEGER,
+    over_ns         INTEGER,             -- beyond its budget; NULL: inside, or no budget
+    why             TEXT                 -- of a frame over budget: gc, allocation, faults, other, unknown; NULL: inside it
+) STRICT;
+-- The reports ask for the worst frames of a stream and for those over budget.
+CREATE INDEX frame_mark_over ON frame_mark (run_id, stream_id, over_ns) WHERE over_ns IS NOT NULL;
+
+CREATE TABLE phase (                     -- a part of a frame
+    id          INTEGER PRIMARY KEY,
+    run_id      INTEGER NOT NULL,
+    frame_id    INTEGER,                 -- frame_mark.id; NULL: outside any frame
+    stream_id   INTEGER NOT NULL,
+    thread_id   INTEGER,
+    depth       INTEGER NOT NULL,        -- 0: directly in the frame
+    name        TEXT NOT NULL,
+    begin_ns    INTEGER NOT NULL,
+    duration_ns INTEGER,                 -- NULL: it did not end
+    alloc_bytes INTEGER,                 -- exact
+    alloc_calls INTEGER,
+    free_calls  INTEGER,
+    heap_alloc_bytes INTEGER,
+    heap_alloc_calls INTEGER,
+    gc_ns       INTEGER
+) STRICT;
+
+CREATE TABLE eval (                      -- one evaluation
+    id                INTEGER PRIMARY KEY,
+    run_id            INTEGER NOT NULL,
+    thread_id         INTEGER,
+    parent_id         INTEGER,           -- eval.id it ran inside; NULL: none
+    label             TEXT,              -- the expression
+    heap_id           INTEGER,           -- heap.id the figures speak of
+    begin_ns          INTEGER NOT NULL,
+    duration_ns       INTEGER,           -- NULL: it did not end
+    heap_before_bytes INTEGER,
+    heap_after_bytes  INTEGER,
+    heap_after_gc_bytes INTEGER,         -- after the first collection that began after its end; NULL: none did
+    net_bytes         INTEGER,           -- heap_after_bytes - heap_before_bytes
+    arena_high_water_bytes INTEGER,
+    gc_ns             INTEGER,           -- the program stood for collections inside it
+    gc_count          INTEGER,
+    alloc_bytes       INTEGER,           -- exact
+    alloc_calls       INTEGER,
+    free_calls        INTEGER,
+    heap_alloc_bytes  INTEGER,
+    heap_alloc_calls  INTEGER
+) STRICT;
+
+CREATE TABLE span (                      -- one unit of work
+    id              INTEGER PRIMARY KEY,
+    run_id          INTEGER NOT NULL,
+    number          INTEGER NOT NULL,    -- the trace's id
+    kind            TEXT NOT NULL,       -- request, load, ...; '' when not told
+    label           TEXT,
+    parent_id       INTEGER,             -- span.id; NULL: none
+    thread_id       INTEGER,             -- that began it
+    begin_ns        INTEGER NOT NULL,
+    duration_ns     INTEGER,             -- NULL: it did not end
+    ended           TEXT,                -- ok, failed, cancelled, timed_out; NULL: it did not end
+    first_result_ns INTEGER,             -- from its begin; NULL: none was told
+    items           INTEGER,             -- NULL: none were told
+    progress        INTEGER,             -- last value told
+    progress_total  INTEGER,
+    progress_regressions INTEGER,        -- times it went back; NULL: no progress was told
+    progress_regression_max INTEGER,     -- by how much, at worst
+    gc_ns           INTEGER,             -- the program stood for collections inside it
+    alloc_bytes     INTEGER,             -- exact
+    alloc_calls     INTEGER,
+    free_calls      INTEGER,
+    heap_alloc_bytes INTEGER,
+    heap_alloc_calls INTEGER,
+    samples         INTEGER NOT NULL,    -- taken while a thread was in it
+    bytes REAL NOT NULL, bytes_sq REAL NOT NULL, bytes_var REAL NOT NULL, -- what these stand for: an estimate over all threads
+    left_samples    INTEGER NOT NULL,    -- of them, alive at the end of the run
+    left_bytes REAL NOT NULL, left_bytes_sq REAL NOT NULL, left_bytes_var REAL NOT NULL
+) STRICT;
+
+CREATE TABLE span_leftover (             -- allocated inside a finished span and alive at the end of the run, by stack
+    run_id      INTEGER NOT NULL,
+    span_id     INTEGER NOT NULL,        -- span.id
+    stack_id    INTEGER NOT NULL,        -- stack.id; 0: lost stacks
+    spans_after INTEGER NOT NULL,        -- spans of its kind begun after its end
+    gcs_after   INTEGER,                 -- collections begun after its end; NULL: the process tells none
+    samples     INTEGER NOT NULL,
+    bytes REAL NOT NULL, bytes_sq REAL NOT NULL, bytes_var REAL NOT NULL,
+    blocks REAL NOT NULL, blocks_sq REAL NOT NULL, blocks_var REAL NOT NULL,
+    PRIMARY KEY (run_id, span_id, stack_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE heap (                      -- a managed heap
+    id             INTEGER PRIMARY KEY,
+    run_id         INTEGER NOT NULL,
+    number         INTEGER NOT NULL,     -- the trace's id
+    name           TEXT NOT NULL,
+    capacity_bytes INTEGER,
+    generations    INTEGER,
+    alloc_calls    INTEGER,              -- exact: all threads; NULL: it does not tell its objects
+    alloc_bytes    INTEGER,
+    free_calls     INTEGER,
+    freed_bytes    INTEGER
+) STRICT;
+
+CREATE TABLE heap_usage (
+    run_id      INTEGER NOT NULL,
+    heap_id     INTEGER NOT NULL,
+    time_ns     INTEGER NOT NULL,
+    used_bytes  INTEGER,
+    total_bytes INTEGER,
+    objects     INTEGER,
+    PRIMARY KEY (run_id, heap_id, time_ns)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gc (                        -- one collection
+    id                 INTEGER PRIMARY KEY,
+    run_id             INTEGER NOT NULL,
+    heap_id            INTEGER NOT NULL, -- heap.id
+    number             INTEGER NOT NULL, -- of its heap, from 1
+    kind               TEXT NOT NULL,    -- full, minor, major, incremental, concurrent; other
+    reason             TEXT,
+    begin_ns           INTEGER,          -- NULL: only its end was told
+    end_ns             INTEGER,          -- NULL: it did not end
+    duration_ns        INTEGER,
+    pause_ns           INTEGER,          -- the program stood, in all; NULL: not told
+    pause_max_ns       INTEGER,
+    pause_count        INTEGER,
+    used_before_bytes  INTEGER,
+    used_after_bytes   INTEGER,          -- as told at the end, or, when approximate, what the next collection's begin told
+    objects_before     INTEGER,
+    objects_after      INTEGER,
+    approximate        INTEGER NOT NULL, -- 1: after is an estimate (lazy sweeping) and was not trued up
+    trued_up           INTEGER NOT NULL, -- 1: after comes from the next begin
+    reclaimed_bytes    INTEGER,          -- before - after
+    claimed_bytes      INTEGER,          -- what the runtime says it reclaimed; may differ
+    promoted_bytes     INTEGER,
+    allocated_bytes    INTEGER           -- in this heap since the collection before: used before - its after; NULL: cannot be told
+) STRICT;
+
+CREATE TABLE gc_pause (                  -- the program stood
+    id          INTEGER PRIMARY KEY,
+    run_id      INTEGER NOT NULL,
+    heap_id     INTEGER NOT NULL,
+    gc_id       INTEGER,                 -- NULL: outside any collection
+    begin_ns    INTEGER NOT NULL,
+    duration_ns INTEGER                  -- NULL: it did not end
+) STRICT;
+
+CREATE TABLE gc_survivor (               -- what survived a collection, by collections survived, as the runtime told
+    run_id     INTEGER NOT NULL,
+    gc_id      INTEGER NOT NULL,
+    class_id   INTEGER NOT NULL,         -- 0: all classes together
+    generation INTEGER NOT NULL,         -- collections survived, 0 to 127
+    and_older  INTEGER NOT NULL,         -- 1: also all that survived more
+    objects    INTEGER NOT NULL,
+    bytes      INTEGER,
+    PRIMARY KEY (run_id, gc_id, class_id, generation)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gc_site (                   -- who allocated most between a collection and the one before it
+    run_id   INTEGER NOT NULL,
+    gc_id    INTEGER NOT NULL,
+    rank     INTEGER NOT NULL,           -- 1 to 5
+    stack_id INTEGER NOT NULL,           -- stack.id; 0: lost stacks
+    samples  INTEGER NOT NULL,
+    bytes REAL NOT NULL, bytes_sq REAL NOT NULL, bytes_var REAL NOT NULL,
+    share    REAL NOT NULL,              -- of everything sampled in between
+    PRIMARY KEY (run_id, gc_id, rank)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE class (                     -- a class or type of managed objects
+    id     INTEGER PRIMARY KEY,
+    run_id INTEGER NOT NULL,
+    number INTEGER NOT NULL,             -- the trace's id
+    name   TEXT NOT NULL,
+    module TEXT
+) STRICT;
+
+CREATE TABLE class_profile (             -- instances of a class at one moment
+    run_id      INTEGER NOT NULL,
+    profile     INTEGER NOT NULL,        -- rows of one profile have one number
+    heap_id     INTEGER NOT NULL,
+    class_id    INTEGER NOT NULL,
+    time_ns     INTEGER NOT NULL,
+    new_objects INTEGER,                 -- young space; NULL: the heap has none
+    new_bytes   INTEGER,
+    old_objects INTEGER,                 -- old space, or the only one
+    old_bytes   INTEGER,
+    PRIMARY KEY (run_id, profile, heap_id, class_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE retained_set (              -- what would go if a root went
+    run_id  INTEGER NOT NULL,
+    profile INTEGER NOT NULL,
+    heap_id INTEGER NOT NULL,
+    rank    INTEGER NOT NULL,            -- in its profile, 1: most bytes
+    time_ns INTEGER NOT NULL,
+    root    TEXT NOT NULL,
+    bytes   INTEGER,
+    objects INTEGER,
+    PRIMARY KEY (run_id, profile, heap_id, rank)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pool (
+    id             INTEGER PRIMARY KEY,
+    run_id         INTEGER NOT NULL,
+    number         INTEGER NOT NULL,     -- the trace's id
+    name           TEXT NOT NULL,
+    kind           TEXT NOT NULL,        -- slab, arena, tier, buffer, connection; other
+    stream_id      INTEGER,              -- frame_stream.id whose every frame should reset it; NULL: none
+    slot_bytes     INTEGER,
+    capacity_bytes INTEGER,
+    capacity_slots INTEGER
+) STRICT;
+
+CREATE TABLE pool_tick (                 -- its state, written when it moved; counts since the process began
+    run_id           INTEGER NOT NULL,
+    pool_id          INTEGER NOT NULL,
+    time_ns          INTEGER NOT NULL,
+    used_bytes       INTEGER,
+    reserved_bytes   INTEGER,
+    high_water_bytes INTEGER,            -- most ever used, also between ticks
+    overflow_count   INTEGER,            -- requests that did not fit and went elsewhere
+    overflow_bytes   INTEGER,
+    wait_count       INTEGER,
+    wait_ns          INTEGER,
+    exhausted_count  INTEGER,            -- requests refused
+    reset_count      INTEGER,
+    PRIMARY KEY (run_id, pool_id, time_ns)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pool_stale (                -- a frame ended and its arena, not empty, was not reset in it
+    run_id     INTEGER NOT NULL,
+    pool_id    INTEGER NOT NULL,
+    time_ns    INTEGER NOT NULL,
+    frame_id   INTEGER,                  -- frame_mark.id
+    used_bytes INTEGER,
+    PRIMARY KEY (run_id, pool_id, time_ns)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pool_map (                  -- which slots were taken at one moment
+    run_id       INTEGER NOT NULL,
+    pool_id      INTEGER NOT NULL,
+    time_ns      INTEGER NOT NULL,
+    slots        INTEGER NOT NULL,
+    used_slots   INTEGER NOT NULL,
+    free_runs    INTEGER NOT NULL,       -- stretches of free slots
+    longest_free_run INTEGER NOT NULL,   -- slots
+    cells        TEXT NOT NULL,          -- at most 256 hex digits, each an equal stretch of slots: 0 all free ... f all taken
+    PRIMARY KEY (run_id, pool_id, time_ns)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pull (                      -- callbacks the recorder asks
+    run_id      INTEGER NOT NULL,
+    kind        TEXT NOT NULL,           -- memory, classes
+    calls       INTEGER NOT NULL,
+    failures    INTEGER NOT NULL,
+    slow        INTEGER NOT NULL,        -- took longer than 50 ms
+    total_ns    INTEGER NOT NULL,
+    max_ns      INTEGER NOT NULL,
+    interval_ns INTEGER NOT NULL,        -- in force at the end
+    PRIMARY KEY (run_id, kind)
+) STRICT, WITHOUT ROWID;
+
 -- Roll-ups, computed while importing, so that reports never scan `sample`.
 
 CREATE TABLE stack_stat (                -- per stack: sums over its samples
@@ -270,6 +592,18 @@ CREATE TABLE size_stat (                 -- per size class: powers of two in fou
     blocks REAL NOT NULL, blocks_sq REAL NOT NULL, blocks_var REAL NOT NULL,
     waste_bytes REAL NOT NULL,           -- usable - requested, estimate
     PRIMARY KEY (run_id, measure, low_bytes)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE survival_stat (             -- sampled blocks and objects alive at the end, by collections survived
+    run_id     INTEGER NOT NULL,
+    heap_id    INTEGER NOT NULL,         -- heap.id; 0: blocks of malloc, by the collections of all heaps
+    class_id   INTEGER NOT NULL,         -- class.id; 0: none
+    stack_id   INTEGER NOT NULL,         -- stack.id; 0: lost stacks
+    generation INTEGER NOT NULL,         -- collections survived, 127: or more
+    samples    INTEGER NOT NULL,
+    bytes REAL NOT NULL, bytes_sq REAL NOT NULL, bytes_var REAL NOT NULL,
+    blocks REAL NOT NULL, blocks_sq REAL NOT NULL, blocks_var REAL NOT NULL,
+    PRIMARY KEY (run_id, heap_id, class_id, stack_id, generation)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE lifetime_stat (             -- how long freed blocks lived: powers of two of ns, whole process

@@ -13,7 +13,7 @@
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the trace is little-endian");
 
 #define MR_TRACE_MAJOR 1
-#define MR_TRACE_MINOR 0
+#define MR_TRACE_MINOR 1
 
 #define MR_SKIPPABLE_MAGIC   0x184D2A5Du
 #define MR_BLOCK_MAGIC       "\x89MREC\r\n\x1a"
@@ -66,6 +66,9 @@ enum mr_section {
     MR_SECTION_METRIC = 8,
     MR_SECTION_GAUGE = 9,
     MR_SECTION_END = 10,
+    MR_SECTION_DEFINE = 11,
+    MR_SECTION_MARKS = 12,
+    MR_SECTION_HEAP_COUNTERS = 13,
 };
 
 enum mr_header_key {
@@ -110,11 +113,13 @@ enum mr_op {
     MR_OP_ALLOC = 0x80, /* bit 7: an allocation */
     MR_OP_FREE = 0x00,
     MR_OP_FREE_BY_REALLOC = 0x03,
+    MR_OP_HEAP_FREE = 0x06,
     MR_OP_MALLOC = 0x81,
     MR_OP_CALLOC = 0x82,
     MR_OP_REALLOC = 0x83,
     MR_OP_ALIGNED = 0x84,
     MR_OP_NEW = 0x85,
+    MR_OP_HEAP_ALLOC = 0x86,
 };
 
 enum mr_events_column {
@@ -128,10 +133,92 @@ enum mr_events_column {
     MR_COLUMN_INTERVAL,
     MR_COLUMN_ID,
     MR_COLUMN_FREED,
+    MR_COLUMN_OBJECT,
     MR_COLUMN_COUNT,
 };
 
+/* Interval codes: 1 is the base interval, each step to 32 doubles it, 33 to 38 halve it. */
+#define MR_INTERVAL_COARSEST 32u
+#define MR_INTERVAL_FINER    32u
+#define MR_INTERVAL_FINEST   38u
+
+static inline uint64_t mr_interval_bytes(uint64_t base_bytes, unsigned code)
+{
+    return code <= MR_INTERVAL_COARSEST ? base_bytes << (code - 1)
+                                        : base_bytes >> (code - MR_INTERVAL_FINER);
+}
+
 #define MR_EXTRA_BYTES_MAX 65535u
+
+/* DEFINE */
+enum mr_definition {
+    MR_DEFINE_NAME = 1,
+    MR_DEFINE_STREAM = 2,
+    MR_DEFINE_HEAP = 3,
+    MR_DEFINE_POOL = 4,
+    MR_DEFINE_CLASS = 5,
+    MR_DEFINE_PLACE = 6,
+    MR_DEFINE_KINDS = 7,
+};
+#define MR_DEFINE_ARGS_MAX 8u
+#define MR_NAME_BYTES_MAX  256u
+
+/* A pc from here on is the PLACE of the id that remains. */
+#define MR_PLACE_PC   UINT64_C(0xFFFE000000000000)
+#define MR_PLACES_MAX (UINT64_C(1) << 32)
+static inline int mr_pc_is_place(uint64_t pc)
+{
+    return pc >= MR_PLACE_PC && pc < MR_PLACE_PC + MR_PLACES_MAX;
+}
+
+/* MARKS */
+#define MR_MARK_ARGS_MAX 64u
+#define MR_UNKNOWN       UINT64_MAX
+
+enum mr_marks_column {
+    MR_MARKS_KIND,
+    MR_MARKS_TIME,
+    MR_MARKS_THREAD,
+    MR_MARKS_POSITION,
+    MR_MARKS_ARGUMENT_COUNT,
+    MR_MARKS_ARGUMENTS,
+    MR_MARKS_COLUMNS,
+};
+
+enum mr_mark {
+    MR_MARK_FRAME_BEGIN = 1,
+    MR_MARK_FRAME_END = 2,
+    MR_MARK_PHASE_BEGIN = 3,
+    MR_MARK_PHASE_END = 4,
+    MR_MARK_EVAL_BEGIN = 5,
+    MR_MARK_EVAL_END = 6,
+    MR_MARK_SPAN_BEGIN = 7,
+    MR_MARK_SPAN_END = 8,
+    MR_MARK_SPAN_ENTER = 9,
+    MR_MARK_SPAN_LEAVE = 10,
+    MR_MARK_SPAN_FIRST_RESULT = 11,
+    MR_MARK_SPAN_ITEMS = 12,
+    MR_MARK_SPAN_PROGRESS = 13,
+    MR_MARK_GC_BEGIN = 14,
+    MR_MARK_GC_END = 15,
+    MR_MARK_GC_PAUSE_BEGIN = 16,
+    MR_MARK_GC_PAUSE_END = 17,
+    MR_MARK_GC_CYCLE = 18,
+    MR_MARK_GC_SURVIVORS = 19,
+    MR_MARK_HEAP_USAGE = 20,
+    MR_MARK_CLASS_PROFILE = 21,
+    MR_MARK_RETAINED = 22,
+    MR_MARK_POOL_STATE = 23,
+    MR_MARK_POOL_STALE = 24,
+    MR_MARK_POOL_SLOTS = 25,
+    MR_MARK_MARK = 26,
+    MR_MARK_HEAP_MOVE = 27,
+    MR_MARK_PAUSE = 28,
+    MR_MARK_RESUME = 29,
+    MR_MARK_INTERVAL = 30,
+    MR_MARK_PULL = 31,
+    MR_MARK_KINDS = 32,
+};
 
 enum mr_unit { MR_UNIT_COUNT = 0, MR_UNIT_BYTES = 1, MR_UNIT_NS = 2 };
 enum mr_metric_kind { MR_METRIC_GAUGE = 0, MR_METRIC_COUNTER = 1 };
