@@ -60,7 +60,33 @@ struct stack_record { /* nodes first_id, first_id + 1, ...: parents are smaller 
     const uint64_t *pcs;
 };
 
-/* Allocations and frees in time order, by columns. Row i of the event columns; allocation and free
+struct definition_record {
+    uint64_t kind; /* enum mr_definition, or one this version does not know */
+    uint64_t id;
+    const uint64_t *arguments; /* MR_DEFINE_ARGS_MAX of them: what was not told is UNKNOWN */
+    struct text text;
+};
+
+/* What the program told. */
+struct mark {
+    uint32_t kind; /* enum mr_mark, or one this version does not know */
+    uint32_t thread;
+    uint64_t ticks;
+    uint32_t position; /* events of the batch that come before it */
+    uint32_t argument_count;
+    const uint64_t *arguments;
+};
+
+static inline uint64_t mark_argument(const struct mark *mark, uint32_t index)
+{
+    return index < mark->argument_count ? mark->arguments[index] : UNKNOWN;
+}
+
+struct heap_counters_record {
+    uint64_t ticks, thread, heap, alloc_calls, alloc_bytes, free_calls, freed_bytes;
+};
+
+/* Allocations and frees in time order, by columns, and the marks among them. Row i of the event columns; allocation and free
  * columns hold the rows of their kind only, in order. `keys` are ids when has_ids, else addresses:
  * a free ends the open allocation with the same key. */
 struct event_batch {
@@ -76,6 +102,10 @@ struct event_batch {
     const uint8_t *intervals;   /* codes */
     const uint64_t *alloc_keys; /* == addresses when !has_ids */
     const uint64_t *free_keys;  /* frees */
+    const uint32_t *heaps;      /* of allocations with op 6, 0 for others; NULL: there is none */
+    const uint32_t *classes;    /* likewise */
+    const struct mark *marks;   /* in order of position */
+    size_t mark_count;
 };
 
 struct metric_record {
@@ -112,7 +142,9 @@ struct record_sink {
     status (*thread)(void *context, const struct thread_record *record);
     status (*thread_counters)(void *context, const struct thread_counters_record *record);
     status (*stacks)(void *context, const struct stack_record *record);
-    status (*events)(void *context, const struct event_batch *batch);
+    status (*definition)(void *context, const struct definition_record *record);
+    status (*heap_counters)(void *context, const struct heap_counters_record *record);
+    status (*events)(void *context, const struct event_batch *batch); /* also of marks alone */
     status (*metric)(void *context, const struct metric_record *record);
     status (*gauges)(void *context, const struct gauge_batch *batch);
     status (*end)(void *context, const struct end_record *record);

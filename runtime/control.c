@@ -3,6 +3,7 @@
 #include "session.h"
 
 #include <errno.h>
+#define MEMREC_NO_SHORTCUTS
 #include <memrec/memrec.h>
 
 #define API __attribute__((visibility("default")))

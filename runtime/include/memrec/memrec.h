@@ -463,7 +463,9 @@ __attribute__((weak, visibility("hidden"), constructor)) void memrec_find_(void)
 #define MEMREC_FOUND_   1
 #endif
 
-/* Shortcuts: calls that are skipped while nothing is recorded ... */
+/* Shortcuts: calls that are skipped while nothing is recorded ... MEMREC_NO_SHORTCUTS leaves the functions alone
+ * (only where they are linked). */
+#if !defined(MEMREC_NO_SHORTCUTS)
 #define MEMREC_DO_(f, arguments)  (MEMREC_ON_ ? MEMREC_CALL_(f) arguments : (void)0)
 #define MEMREC_GET_(f, arguments) (MEMREC_ON_ ? MEMREC_CALL_(f) arguments : 0)
 
@@ -510,6 +512,7 @@ __attribute__((weak, visibility("hidden"), constructor)) void memrec_find_(void)
 #define memrec_class_profile(heap, rows, count) MEMREC_DO_(class_profile, (heap, rows, count))
 #define memrec_retained(heap, rows, count)      MEMREC_DO_(retained, (heap, rows, count))
 #define memrec_safepoint()                      MEMREC_DO_(safepoint, ())
+#endif
 
 /* ... and calls that work at any time. */
 #if defined(MEMREC_HEADER_ONLY)
