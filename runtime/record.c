@@ -34,42 +34,11 @@ struct call {
     uint32_t interval_code;      /* that was in force when its countdown was drawn */
 };
 
-/* Starts the session of a forked child. */
-static struct mr_thread_slot *leave_forked(void)
-{
-    if (mr_session_start(MR_START_FORK) || mr_state() == MR_STATE_ON)
-        return mr_thread_register();
-    if (mr_state() == MR_STATE_FORKED) /* it is being started, and this call cannot wait for it */
-        mr_fetch_add_relaxed(&mr_session.untracked, 1);
-    return NULL;
-}
-
-/* The slot of the calling thread, or NULL when nothing is to be recorded now. `size` bytes are
- * about to be allocated. */
-static struct mr_thread_slot *current_thread(size_t size)
-{
-    int state = mr_state();
-    if (state == MR_STATE_OFF || state == MR_STATE_UNSTARTED)
-        return NULL;
-    if (!*mr_alive) { /* forked behind the C library's back */
-        mr_session_forked();
-        state = mr_state();
-    }
-    struct mr_thread_slot *self = mr_self;
-    if (state == MR_STATE_FORKED) {
-        bool due = self != &mr_forked || mr_load_relaxed(&self->countdown) <= size;
-        return due && size ? leave_forked() : self == &mr_forked ? self : NULL;
-    }
-    if (self == &mr_untracked)
-        return NULL;
-    return self != &mr_nobody && self != &mr_forked ? self : mr_thread_register();
-}
-
 /* Counts an allocation of `size` bytes and decides whether it is kept. When the caller will record
  * (self is not NULL), mr_leave must follow. */
 static struct call enter(size_t size)
 {
-    struct call call = {current_thread(size), false, 0};
+    struct call call = {mr_thread_current(size), false, 0};
     struct mr_thread_slot *self = call.self;
     if (!self)
         return call;
@@ -312,7 +281,7 @@ MR_SLOW void mr_record_free(void *block)
         return;
     if (mr_real_is_bootstrap(block))
         return;
-    struct mr_thread_slot *self = current_thread(0);
+    struct mr_thread_slot *self = mr_thread_current(0);
     if (self) {
         mr_bump(&self->free_calls);
         uint64_t key = forget(self, block);
@@ -349,7 +318,7 @@ MR_SLOW void *mr_record_realloc(void *block, size_t size)
     struct mr_registers caller = MR_CAPTURE_CALLER();
     if (block && mr_real_is_bootstrap(block))
         return leave_bootstrap(block, size);
-    struct mr_thread_slot *self = current_thread(size);
+    struct mr_thread_slot *self = mr_thread_current(size);
     if (!self) {
         if (block) /* should realloc fail, the block's end was told too early: rarer than not at all */
             forget_unwatched(block);

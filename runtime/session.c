@@ -118,20 +118,41 @@ static void complain_of_file(const char *path, int error)
 
 /* The rings */
 
-static void lay_out(struct mr_session *session, uint8_t *memory, uint32_t ring_count,
-                    uint64_t ring_bytes, uint64_t data_offset, uint64_t file_bytes)
+/* Offsets of the parts of the shared mapping. */
+struct layout {
+    uint32_t ring_count;
+    uint64_t ring_bytes, heap_slots, definitions, data, end;
+};
+
+static uint64_t page_up(uint64_t bytes) { return (bytes + 4095) & ~UINT64_C(4095); }
+
+static struct layout layout_of(uint32_t ring_count, uint64_t ring_bytes)
+{
+    struct layout at = {.ring_count = ring_count, .ring_bytes = ring_bytes};
+    at.heap_slots = page_up(MR_SHARED_RINGS_OFFSET + ring_count * MR_RING_BYTES);
+    at.definitions = at.heap_slots + MR_THREAD_SLOTS * MR_HEAPS_MAX * sizeof(struct mr_heap_slot);
+    at.data = at.definitions + MR_DEFINITIONS_BYTES;
+    at.end = at.data + ring_count * ring_bytes;
+    return at;
+}
+
+static void lay_out(struct mr_session *session, uint8_t *memory, const struct layout *at)
 {
     struct mr_shared *shared = (struct mr_shared *)memory;
     session->shared = shared;
     session->threads = (struct mr_thread_slot *)(memory + MR_SHARED_THREADS_OFFSET);
     session->rings = (struct mr_ring *)(memory + MR_SHARED_RINGS_OFFSET);
-    session->ring_data = memory + data_offset;
-    session->ring_mask = ring_bytes / 8 - 1;
+    session->heap_slots = (struct mr_heap_slot(*)[MR_HEAPS_MAX])(memory + at->heap_slots);
+    session->ring_data = memory + at->data;
+    session->ring_mask = at->ring_bytes / 8 - 1;
     shared->version = MR_SHARED_VERSION;
-    shared->ring_count = ring_count;
-    shared->ring_bytes = ring_bytes;
-    shared->data_offset = data_offset;
-    shared->file_bytes = file_bytes;
+    shared->ring_count = at->ring_count;
+    shared->ring_bytes = at->ring_bytes;
+    shared->data_offset = at->data;
+    shared->file_bytes = at->end;
+    shared->heap_slots_offset = at->heap_slots;
+    shared->definitions_offset = at->definitions;
+    shared->definitions_bytes = MR_DEFINITIONS_BYTES;
     shared->pid = (uint64_t)session->pid;
     shared->start_ticks = session->start_ticks;
     shared->mode = session->full ? MR_MODE_FULL : MR_MODE_SAMPLED;
@@ -180,19 +201,18 @@ static bool map_rings(struct mr_session *session)
     uint64_t ring_bytes = session->full ? FULL_RING_BYTES : SAMPLED_RING_BYTES;
     uint64_t allowance = mr_address_space_limit() / HOST_SHARE;
     for (; count >= 4; count /= 4) {
-        uint64_t offset = (MR_SHARED_RINGS_OFFSET + count * MR_RING_BYTES + 4095) & ~UINT64_C(4095);
-        uint64_t bytes = offset + count * ring_bytes;
-        if (bytes + OTHER_RESERVE_BYTES > allowance)
+        struct layout at = layout_of(count, ring_bytes);
+        if (at.end + OTHER_RESERVE_BYTES > allowance)
             continue;
-        uint8_t *memory = map_shared_file(session, bytes);
+        uint8_t *memory = map_shared_file(session, at.end);
         if (!memory) {
             session->ring_path[0] = '\0'; /* recording goes on, but a kill loses the last second */
-            memory = mr_pages_map(bytes);
+            memory = mr_pages_map(at.end);
         }
         if (memory) {
             session->stack_cache = mr_pages_map(count * sizeof *session->stack_cache);
             session->walks = session->full ? mr_pages_map(count * sizeof *session->walks) : NULL;
-            lay_out(session, memory, count, ring_bytes, offset, bytes);
+            lay_out(session, memory, &at);
             return session->stack_cache != NULL;
         }
     }
@@ -367,6 +387,7 @@ void mr_session_forked(void)
         mr_real_mark_bootstrap();
     }
     session->ring_path[0] = '\0';
+    mr_store_relaxed(&session->paused, 0);
     mr_store_relaxed(&starting, 0);
     mr_store_relaxed(&session->thread_count, 0);
     mr_store_relaxed(&session->thread_slots, 0);

@@ -28,6 +28,7 @@ struct mr_session {
     /* The shared mapping, see schema/ring_layout.h. Private memory when there is no /dev/shm. */
     struct mr_shared *shared;
     struct mr_thread_slot *threads;
+    struct mr_heap_slot (*heap_slots)[MR_HEAPS_MAX]; /* one row per thread slot */
     struct mr_ring *rings;
     uint8_t *ring_data;
     uint64_t ring_mask;                            /* words */
@@ -36,6 +37,7 @@ struct mr_session {
     struct mr_walk_memory
         *walks; /* private, one per ring: full mode, where stacks repeat; or NULL */
 
+    _Atomic uint32_t paused;          /* 1: nothing new is recorded, only ends */
     _Atomic uint32_t thread_count;    /* ids given so far */
     _Atomic uint32_t thread_slots;    /* slots ever used */
     _Atomic uint32_t untracked;       /* threads that found no slot */

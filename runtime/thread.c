@@ -82,6 +82,35 @@ struct mr_thread_slot *mr_thread_register(void)
     return slot;
 }
 
+/* Starts the session of a forked child. */
+static struct mr_thread_slot *leave_forked(void)
+{
+    if (mr_session_start(MR_START_FORK) || mr_state() == MR_STATE_ON)
+        return mr_thread_register();
+    if (mr_state() == MR_STATE_FORKED) /* it is being started, and this call cannot wait for it */
+        mr_fetch_add_relaxed(&mr_session.untracked, 1);
+    return NULL;
+}
+
+struct mr_thread_slot *mr_thread_current(size_t size)
+{
+    int state = mr_state();
+    if (state == MR_STATE_OFF || state == MR_STATE_UNSTARTED)
+        return NULL;
+    if (!*mr_alive) { /* forked behind the C library's back */
+        mr_session_forked();
+        state = mr_state();
+    }
+    struct mr_thread_slot *self = mr_self;
+    if (state == MR_STATE_FORKED) {
+        bool due = self != &mr_forked || mr_load_relaxed(&self->countdown) <= size;
+        return due && size ? leave_forked() : self == &mr_forked ? self : NULL;
+    }
+    if (self == &mr_untracked)
+        return NULL;
+    return self != &mr_nobody && self != &mr_forked ? self : mr_thread_register();
+}
+
 /* A ring whose owner and owner_tid do not belong together yet. */
 #define CHANGES_HANDS UINT32_MAX
 

@@ -27,6 +27,10 @@ extern struct mr_thread_slot mr_untracked MR_HIDDEN;
  * is off. Enters the kernel a few times, once per thread. */
 struct mr_thread_slot *mr_thread_register(void);
 
+/* The slot of the calling thread, or NULL when nothing is to be recorded now. `size` bytes are about to
+ * be allocated: in a forked child enough of them start its session, SIZE_MAX always does. */
+struct mr_thread_slot *mr_thread_current(size_t size);
+
 /* A ring of its own for a thread, at its first event; NULL when all are taken or memory is short.
  * Enters the kernel. */
 struct mr_ring *mr_thread_take_ring(struct mr_thread_slot *self);

@@ -58,6 +58,7 @@
 #define MR_RING_BYTES            256u /* of struct mr_ring, not of its data */
 #define MR_OWED_FREES            128u
 #define MR_HEAPS_MAX             8u
+#define MR_DEFINITIONS_BYTES     (8u << 20) /* usually; the head says it */
 
 #define MR_FREE_WORDS      3u
 #define MR_ALLOC_WORDS     6u
