@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# headers.sh CC CXX -- every header compiles alone, twice over; the public one also as C++ and as C99.
+# headers.sh CC CXX -- every header compiles alone, twice over; the public one also as C++ and as C99,
+# linked and header-only, under the warnings a careful stranger may have on.
 set -eu
 
 cc=$1
@@ -19,12 +20,22 @@ for header in "$SOURCE_DIR"/schema/*.h "$SOURCE_DIR"/runtime/*.h "$SOURCE_DIR"/a
         -I"$SOURCE_DIR/analyzer" -fsyntax-only alone.c || status=1
 done
 
-for header in "$SOURCE_DIR"/runtime/include/memrec/*.h; do
-    [ -e "$header" ] || continue
-    printf '#include "%s"\nint main(void) { return 0; }\n' "$header" | tee alone.c >alone.cc
-    # shellcheck disable=SC2086
-    $cc -std=c99 -pedantic $warnings -fsyntax-only alone.c || status=1
-    # shellcheck disable=SC2086
-    [ -z "$cxx" ] || $cxx -std=c++11 -pedantic $warnings -fsyntax-only alone.cc || status=1
+strict="$warnings -Wshadow -Wundef -Wconversion -Wcast-qual -Wredundant-decls -Wmissing-declarations"
+for way in '' -DMEMREC_HEADER_ONLY; do
+    for header in "$SOURCE_DIR"/runtime/include/memrec/*.h; do
+        [ -e "$header" ] || continue
+        printf '#include "%s"\n#include "%s"\nint main(void) { return 0; }\n' "$header" "$header" |
+            tee alone.c >alone.cc
+        for standard in c99 c11 gnu17; do
+            # shellcheck disable=SC2086
+            $cc -std=$standard -pedantic $strict -Wstrict-prototypes -Wmissing-prototypes $way \
+                -fsyntax-only alone.c || status=1
+        done
+        for standard in c++11 gnu++17; do
+            # shellcheck disable=SC2086
+            [ -z "$cxx" ] || $cxx -std=$standard -pedantic $strict $way -fsyntax-only alone.cc ||
+                status=1
+        done
+    done
 done
 exit $status

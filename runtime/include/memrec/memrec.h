@@ -46,6 +46,10 @@
 
 #ifdef __cplusplus
 extern "C" {
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* functions named as their struct, like stat */
+#endif
 #endif
 
 #define MEMREC_VERSION_MAJOR 0
@@ -440,10 +444,11 @@ __attribute__((weak, visibility("hidden"))) int memrec_nothing_ = 0;
 __attribute__((weak, visibility("hidden"))) const int *memrec_on_ = &memrec_nothing_;
 __attribute__((weak, visibility("hidden"))) const struct memrec_api *memrec_found_ = NULL;
 
+void memrec_find_(void);
 __attribute__((weak, visibility("hidden"), constructor)) void memrec_find_(void)
 {
     const struct memrec_api *(*find)(void);
-    void *symbol = dlsym(RTLD_DEFAULT, "memrec_api");
+    void *symbol = dlsym(NULL, "memrec_api"); /* NULL: RTLD_DEFAULT, hidden by some C libraries */
     if (!symbol)
         return;
     __builtin_memcpy(&find, &symbol, sizeof find);
@@ -535,6 +540,9 @@ __attribute__((weak, visibility("hidden"), constructor)) void memrec_find_(void)
 #endif
 
 #ifdef __cplusplus
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 }
 #endif
 
