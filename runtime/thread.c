@@ -11,7 +11,9 @@
 struct mr_thread_slot mr_nobody;
 struct mr_thread_slot mr_forked;
 struct mr_thread_slot mr_untracked;
-__thread struct mr_thread_slot *mr_self = &mr_nobody;
+static struct mr_heap_slot nobodys_heaps[MR_HEAPS_MAX];
+MR_THREAD_LOCAL struct mr_thread_slot *mr_self = &mr_nobody;
+MR_THREAD_LOCAL struct mr_heap_slot *mr_heaps = nobodys_heaps;
 
 static struct mr_thread_slot *take_slot(void)
 {
@@ -53,7 +55,8 @@ static void take_over_forked(struct mr_thread_slot *slot)
 struct mr_thread_slot *mr_thread_register(void)
 {
     struct mr_session *session = &mr_session;
-    struct mr_thread_slot *slot = take_slot();
+    struct mr_thread_slot *slot = take_slot(), *before = mr_self;
+    mr_heaps = nobodys_heaps;
     if (!slot) {
         mr_fetch_add_relaxed(&session->untracked, 1);
         mr_self = &mr_untracked;
@@ -63,7 +66,9 @@ struct mr_thread_slot *mr_thread_register(void)
     slot->tid = (uint32_t)mr_tid();
     slot->start_ticks = mr_ticks();
     slot->ring = UINT32_MAX;
-    slot->flags = 0;
+    /* Of a session before this one: between the two its fast path counted into that slot. */
+    bool stale = before != &mr_nobody && before != &mr_forked && before != &mr_untracked;
+    slot->flags = stale ? MR_THREAD_INEXACT : 0;
     slot->busy = 0;
     mr_thread_name(slot->name);
     mr_random_seed(slot->random, slot->start_ticks ^ (uint64_t)slot->tid << 32 ^ id ^
@@ -108,7 +113,7 @@ struct mr_thread_slot *mr_thread_current(size_t size)
     }
     if (self == &mr_untracked)
         return NULL;
-    return self != &mr_nobody && self != &mr_forked ? self : mr_thread_register();
+    return mr_thread_is_current(self) ? self : mr_thread_register();
 }
 
 /* A ring whose owner and owner_tid do not belong together yet. */
@@ -166,37 +171,81 @@ struct mr_ring *mr_thread_take_ring(struct mr_thread_slot *self)
     return inherit_ring(self);
 }
 
-void mr_thread_draw(struct mr_thread_slot *self, uint64_t total_bytes)
+/* What thread and heap slots have in common: bytes so far = base - countdown. */
+struct countdown {
+    _Atomic uint64_t *countdown, *base;
+    _Atomic uint32_t *version;
+};
+
+/* Returns the code of the interval it drew from. */
+static uint32_t draw(uint64_t random[2], struct countdown of, uint64_t total_bytes)
 {
     struct mr_session *session = &mr_session;
+    uint32_t code = mr_load_relaxed(&session->interval_code);
     if (session->full) { /* the countdown stays 0: every allocation takes the slow path */
-        mr_store_relaxed(&self->bytes_base, total_bytes);
-        return;
+        mr_store_relaxed(of.base, total_bytes);
+        return code;
     }
-    self->interval_code = mr_load_relaxed(&session->interval_code);
     uint64_t countdown =
-        mr_sampler_draw(self->random, session->options.interval_bytes << (self->interval_code - 1));
-    uint32_t version = mr_load_relaxed(&self->version);
-    mr_store_relaxed(&self->version, version + 1);
+        mr_sampler_draw(random, mr_interval_bytes(session->options.interval_bytes, code));
+    uint32_t version = mr_load_relaxed(of.version);
+    mr_store_relaxed(of.version, version + 1);
     atomic_thread_fence(memory_order_release); /* T1: the odd version is seen before the change */
-    mr_store_relaxed(&self->bytes_base, total_bytes + countdown);
-    mr_store_relaxed(&self->countdown, countdown);
-    mr_store_release(&self->version, version + 2); /* T2: the change is seen before the even one */
+    mr_store_relaxed(of.base, total_bytes + countdown);
+    mr_store_relaxed(of.countdown, countdown);
+    mr_store_release(of.version, version + 2); /* T2: the change is seen before the even one */
+    return code;
 }
 
-bool mr_thread_bytes(struct mr_thread_slot *slot, uint64_t *out)
+static bool bytes_so_far(struct countdown of, uint64_t *out)
 {
     for (int attempt = 0; attempt < 100; attempt++) {
-        uint32_t before = mr_load_acquire(&slot->version); /* pairs with T2 */
-        uint64_t base = mr_load_relaxed(&slot->bytes_base);
-        uint64_t countdown = mr_load_relaxed(&slot->countdown);
+        uint32_t before = mr_load_acquire(of.version); /* pairs with T2 */
+        uint64_t base = mr_load_relaxed(of.base);
+        uint64_t countdown = mr_load_relaxed(of.countdown);
         atomic_thread_fence(memory_order_acquire); /* pairs with T1 */
-        if (before % 2 == 0 && before == mr_load_relaxed(&slot->version)) {
+        if (before % 2 == 0 && before == mr_load_relaxed(of.version)) {
             *out = base - countdown;
             return true;
         }
     }
     return false;
+}
+
+#define COUNTDOWN_OF(slot)                                                                         \
+    (struct countdown) { &slot->countdown, &slot->bytes_base, &slot->version }
+
+void mr_thread_draw(struct mr_thread_slot *self, uint64_t total_bytes)
+{
+    self->interval_code = draw(self->random, COUNTDOWN_OF(self), total_bytes);
+}
+
+void mr_heap_draw(struct mr_thread_slot *self, struct mr_heap_slot *slot, uint64_t total_bytes)
+{
+    slot->interval_code = draw(self->random, COUNTDOWN_OF(slot), total_bytes);
+}
+
+bool mr_thread_bytes(struct mr_thread_slot *slot, uint64_t *out)
+{
+    return bytes_so_far(COUNTDOWN_OF(slot), out);
+}
+
+bool mr_thread_heap_bytes(struct mr_heap_slot *slot, uint64_t *out)
+{
+    return bytes_so_far(COUNTDOWN_OF(slot), out);
+}
+
+struct mr_heap_slot *mr_thread_heaps(struct mr_thread_slot *self)
+{
+    struct mr_session *session = &mr_session;
+    struct mr_heap_slot *row = session->heap_slots[self - session->threads];
+    if (mr_heaps == row)
+        return row;
+    if (session->ring_path[0] && !mr_pages_populate(row, sizeof *session->heap_slots))
+        return NULL;
+    self->flags |= MR_THREAD_HAS_HEAPS;
+    mr_heaps = row;
+    return row;
 }
 
 uint32_t mr_threads_reap(void (*ended)(void *context, struct mr_thread_slot *slot), void *context)
@@ -220,6 +269,8 @@ uint32_t mr_threads_reap(void (*ended)(void *context, struct mr_thread_slot *slo
             atomic_compare_exchange_strong(&ring->owner, &owner, 0); /* unless it was inherited */
         }
         ended(context, slot);
+        if (slot->flags & MR_THREAD_HAS_HEAPS)
+            memset(session->heap_slots[i], 0, sizeof *session->heap_slots);
         slot->id = 0;
         mr_store_release(&slot->state, MR_THREAD_UNUSED);
     }

@@ -14,14 +14,46 @@
 
 #include <stddef.h>
 
-extern __thread struct mr_thread_slot *mr_self MR_HIDDEN __attribute__((tls_model("initial-exec")));
+#define MR_THREAD_LOCAL __thread MR_HIDDEN __attribute__((tls_model("initial-exec")))
+extern MR_THREAD_LOCAL struct mr_thread_slot *mr_self;
 extern struct mr_thread_slot mr_nobody MR_HIDDEN;
+
+/* The calling thread's row of heap slots, by heap - 1. Until its first managed object: nobody's, zeros that are
+ * never stored to, so that this object takes the slow path. */
+extern MR_THREAD_LOCAL struct mr_heap_slot *mr_heaps;
 
 /* Of the one thread of a forked child, until the child is worth a session: private memory. */
 extern struct mr_thread_slot mr_forked MR_HIDDEN;
 
 /* Of all threads that found no slot: counted as threads, not recorded. */
 extern struct mr_thread_slot mr_untracked MR_HIDDEN;
+
+/* Flags of a slot: MR_THREAD_INEXACT of the trace, and: its row of heap slots is in use. */
+enum { MR_THREAD_HAS_HEAPS = 1u << 8 };
+
+/* Whether a slot belongs to the session there is now, and not to one before. */
+static inline bool mr_thread_is_current(const struct mr_thread_slot *self)
+{
+    return (uintptr_t)self - (uintptr_t)mr_session.threads < MR_THREAD_SLOTS * sizeof *self;
+}
+
+/* Raises the guard for work on rings and tables. False, and not raised: the session of this slot ended a
+ * moment ago, and what it owns may be gone. Until mr_thread_leave a new session waits. */
+static inline bool mr_thread_enter(struct mr_thread_slot *self)
+{
+    __atomic_store_n(&self->busy, 1, __ATOMIC_RELAXED);
+    atomic_signal_fence(memory_order_seq_cst); /* for other threads: mr_fence_threads */
+    if (__builtin_expect(mr_state() == MR_STATE_ON && mr_thread_is_current(self), 1))
+        return true;
+    __atomic_store_n(&self->busy, 0, __ATOMIC_RELEASE);
+    return false;
+}
+
+static inline void mr_thread_leave(struct mr_thread_slot *self)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    __atomic_store_n(&self->busy, 0, __ATOMIC_RELEASE); /* pairs with wait_for_threads */
+}
 
 /* Gives the calling thread a slot, a countdown and a name. NULL: there is none left, or recording
  * is off. Enters the kernel a few times, once per thread. */
@@ -49,8 +81,17 @@ static inline struct mr_ring *mr_thread_ring(struct mr_thread_slot *self, uint64
  * before it. */
 void mr_thread_draw(struct mr_thread_slot *self, uint64_t total_bytes);
 
+/* The same for its allocations in one managed heap. */
+void mr_heap_draw(struct mr_thread_slot *self, struct mr_heap_slot *slot, uint64_t total_bytes);
+
+/* The calling thread's row of heap slots, taken into use; NULL: no memory. Enters the kernel, once. */
+struct mr_heap_slot *mr_thread_heaps(struct mr_thread_slot *self);
+
 /* Bytes the thread has allocated. From any thread: false when the owner kept changing them. */
 bool mr_thread_bytes(struct mr_thread_slot *slot, uint64_t *out);
+
+/* The same in a managed heap. */
+bool mr_thread_heap_bytes(struct mr_heap_slot *slot, uint64_t *out);
 
 /* Gives the slots and rings of ended threads back, after their events were read. Drain thread
  * only. Calls `ended` with each slot before it is reused. Returns how many ended threads keep their
