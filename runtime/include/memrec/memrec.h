@@ -469,7 +469,7 @@ __attribute__((weak, visibility("hidden"), constructor)) void memrec_find_(void)
 #endif
 
 /* Shortcuts: calls that are skipped while nothing is recorded ... MEMREC_NO_SHORTCUTS leaves the functions alone
- * (only where they are linked). */
+ * (only where they are linked). Those with `...` may be given compound literals. */
 #if !defined(MEMREC_NO_SHORTCUTS)
 #define MEMREC_DO_(f, arguments)  (MEMREC_ON_ ? MEMREC_CALL_(f) arguments : (void)0)
 #define MEMREC_GET_(f, arguments) (MEMREC_ON_ ? MEMREC_CALL_(f) arguments : 0)
@@ -495,13 +495,12 @@ __attribute__((weak, visibility("hidden"), constructor)) void memrec_find_(void)
 #define memrec_span_first_result(span)            MEMREC_DO_(span_first_result, (span))
 #define memrec_span_items(span, count)            MEMREC_DO_(span_items, (span, count))
 #define memrec_span_progress(span, done, all)     MEMREC_DO_(span_progress, (span, done, all))
-#define memrec_gc_begin(heap, gc)                 MEMREC_DO_(gc_begin, (heap, gc))
-#define memrec_gc_end(heap, gc)                   MEMREC_DO_(gc_end, (heap, gc))
+#define memrec_gc_begin(...)                      MEMREC_DO_(gc_begin, (__VA_ARGS__))
+#define memrec_gc_end(...)                        MEMREC_DO_(gc_end, (__VA_ARGS__))
 #define memrec_gc_pause_begin(heap)               MEMREC_DO_(gc_pause_begin, (heap))
 #define memrec_gc_pause_end(heap)                 MEMREC_DO_(gc_pause_end, (heap))
-#define memrec_gc_cycle(heap, gc)                 MEMREC_DO_(gc_cycle, (heap, gc))
-#define memrec_gc_survivors(heap, klass, objects, bytes, count)                                    \
-    MEMREC_DO_(gc_survivors, (heap, klass, objects, bytes, count))
+#define memrec_gc_cycle(...)                      MEMREC_DO_(gc_cycle, (__VA_ARGS__))
+#define memrec_gc_survivors(...)                  MEMREC_DO_(gc_survivors, (__VA_ARGS__))
 #define memrec_heap_usage(heap, used, total, objects)                                              \
     MEMREC_DO_(heap_usage, (heap, used, total, objects))
 #define memrec_heap_alloc(heap, klass, object, bytes)                                              \
@@ -513,9 +512,9 @@ __attribute__((weak, visibility("hidden"), constructor)) void memrec_find_(void)
 #define memrec_pool_wait(pool, wait_ns)         MEMREC_DO_(pool_wait, (pool, wait_ns))
 #define memrec_pool_exhausted(pool)             MEMREC_DO_(pool_exhausted, (pool))
 #define memrec_pool_reset(pool)                 MEMREC_DO_(pool_reset, (pool))
-#define memrec_pool_slots(pool, bits, slots)    MEMREC_DO_(pool_slots, (pool, bits, slots))
-#define memrec_class_profile(heap, rows, count) MEMREC_DO_(class_profile, (heap, rows, count))
-#define memrec_retained(heap, rows, count)      MEMREC_DO_(retained, (heap, rows, count))
+#define memrec_pool_slots(...)                  MEMREC_DO_(pool_slots, (__VA_ARGS__))
+#define memrec_class_profile(...)               MEMREC_DO_(class_profile, (__VA_ARGS__))
+#define memrec_retained(...)                    MEMREC_DO_(retained, (__VA_ARGS__))
 #define memrec_safepoint()                      MEMREC_DO_(safepoint, ())
 #endif
 
@@ -524,14 +523,14 @@ __attribute__((weak, visibility("hidden"), constructor)) void memrec_find_(void)
 #define MEMREC_TRY_(f, arguments, otherwise)                                                       \
     (MEMREC_FOUND_ ? MEMREC_CALL_(f) arguments : (otherwise))
 #define memrec_start(path)                 MEMREC_TRY_(start, (path), -1)
-#define memrec_status(status)              MEMREC_TRY_(status, (status), -1)
+#define memrec_status(...)                 MEMREC_TRY_(status, (__VA_ARGS__), -1)
 #define memrec_on_collect(run, context)    MEMREC_TRY_(on_collect, (run, context), (void)0)
 #define memrec_collect()                   MEMREC_TRY_(collect, (), -1)
 #define memrec_name(text, bytes)           MEMREC_TRY_(name, (text, bytes), 0)
 #define memrec_stream(name, budget_ns)     MEMREC_TRY_(stream, (name, budget_ns), 0)
 #define memrec_heap(name, capacity, count) MEMREC_TRY_(heap, (name, capacity, count), 0)
 #define memrec_class(name, module)         MEMREC_TRY_(klass, (name, module), 0)
-#define memrec_pool(name, facts)           MEMREC_TRY_(pool, (name, facts), 0)
+#define memrec_pool(...)                   MEMREC_TRY_(pool, (__VA_ARGS__), 0)
 #define memrec_place(function, file, line) MEMREC_TRY_(place, (function, file, line), 0)
 #define memrec_on_pull(kind, interval_ms, flags, run, context)                                     \
     MEMREC_TRY_(on_pull, (kind, interval_ms, flags, run, context), (void)0)
