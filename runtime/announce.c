@@ -2,6 +2,7 @@
 #include "announce.h"
 
 #include "atomics.h"
+#include "definitions.h"
 #include "gauges.h"
 #include "os.h"
 #include "pages.h"
@@ -152,6 +153,61 @@ static void tell_counters(struct mr_announcer *announcer, struct mr_encoder *enc
     mr_encode_end(encoder);
 }
 
+static void tell_heap_counters(struct mr_announcer *announcer, struct mr_encoder *encoder,
+                               const struct mr_thread_slot *slot)
+{
+    struct mr_session *session = &mr_session;
+    size_t index = (size_t)(slot - session->threads);
+    uint32_t heaps = slot->flags & MR_THREAD_HAS_HEAPS ? mr_defined_count(MR_DEFINE_HEAP) : 0;
+    for (uint32_t i = 0; i < heaps && i < MR_HEAPS_MAX; i++) {
+        struct mr_heap_slot *heap = &session->heap_slots[index][i];
+        uint64_t allocs = mr_load_relaxed(&heap->alloc_calls);
+        uint64_t frees = mr_load_relaxed(&heap->free_calls), bytes;
+        if (allocs + frees == announcer->told[index].heap_calls[i] ||
+            !mr_thread_heap_bytes(heap, &bytes))
+            continue;
+        announcer->told[index].heap_calls[i] = allocs + frees;
+        mr_encode_begin(encoder, MR_SECTION_HEAP_COUNTERS);
+        mr_encode_uvarint(encoder, mr_ticks());
+        mr_encode_uvarint(encoder, slot->id);
+        mr_encode_uvarint(encoder, i + 1);
+        mr_encode_uvarint(encoder, allocs);
+        mr_encode_uvarint(encoder, bytes);
+        mr_encode_uvarint(encoder, frees);
+        mr_encode_uvarint(encoder, mr_load_relaxed(&heap->freed_bytes));
+        mr_encode_end(encoder);
+    }
+}
+
+/* The rows of the definition log that are new, up to the first that is still being written. */
+static void tell_definitions(struct mr_announcer *announcer, struct mr_encoder *encoder)
+{
+    struct mr_shared *shared = mr_session.shared;
+    const uint8_t *log = (const uint8_t *)shared + shared->definitions_offset;
+    uint64_t end = mr_load_acquire(&shared->definitions_used);
+    bool open = false;
+    while (announcer->definitions_told < end && mr_encode_room(encoder) > 4096) {
+        const uint8_t *at = log + announcer->definitions_told;
+        const struct mr_definition_head *head = (const struct mr_definition_head *)at;
+        uint32_t size_and_kind = mr_load_acquire(&head->size_and_kind); /* pairs with D1 */
+        if (!size_and_kind)
+            break;
+        if (!open)
+            mr_encode_begin(encoder, MR_SECTION_DEFINE);
+        open = true;
+        mr_encode_uvarint(encoder, size_and_kind & 0xff);
+        mr_encode_uvarint(encoder, head->id);
+        mr_encode_uvarint(encoder, head->argument_count);
+        const uint64_t *arguments = (const uint64_t *)(at + sizeof *head);
+        for (uint32_t i = 0; i < head->argument_count; i++)
+            mr_encode_uvarint(encoder, arguments[i]);
+        mr_encode_text(encoder, arguments + head->argument_count, head->text_bytes);
+        announcer->definitions_told += size_and_kind >> 8;
+    }
+    if (open)
+        mr_encode_end(encoder);
+}
+
 /* New threads by name, and the counters that moved. */
 static void tell_threads(struct mr_announcer *announcer, struct mr_encoder *encoder,
                          uint64_t now_ns, bool again, bool final)
@@ -176,6 +232,7 @@ static void tell_threads(struct mr_announcer *announcer, struct mr_encoder *enco
         }
         bool ended = final && mr_thread_is_gone(session->pid, (int)slot->tid);
         tell_counters(announcer, encoder, slot, ended ? MR_THREAD_ENDED : 0);
+        tell_heap_counters(announcer, encoder, slot);
     }
 }
 
@@ -187,6 +244,7 @@ void mr_announce_ended(struct mr_announcer *announcer, struct mr_encoder *encode
     if (announcer->told[slot - mr_session.threads].id != slot->id)
         tell_thread(encoder, slot, slot->name);
     tell_counters(announcer, encoder, slot, MR_THREAD_ENDED);
+    tell_heap_counters(announcer, encoder, slot);
 }
 
 void mr_announce(struct mr_announcer *announcer, struct mr_encoder *encoder, uint64_t now_ns,
@@ -196,8 +254,10 @@ void mr_announce(struct mr_announcer *announcer, struct mr_encoder *encoder, uin
     if (again) {
         announcer->again_at = written_bytes + AGAIN_BYTES;
         announcer->stacks.announced = MR_STACK_FIRST_ID;
+        announcer->definitions_told = 0;
         tell_header(encoder);
     }
+    tell_definitions(announcer, encoder);
     if (again || mr_load_relaxed(&mr_session.modules_changed))
         tell_modules(announcer, encoder, again);
     tell_stacks(announcer, encoder);

@@ -19,7 +19,9 @@ struct mr_announcer {
         uint32_t id;
         bool named_twice;
         uint64_t alloc_calls, free_calls, alloc_bytes;
-    } * told; /* by slot: what was told of its thread */
+        uint64_t heap_calls[MR_HEAPS_MAX]; /* allocations and frees of each heap */
+    } * told;                              /* by slot: what was told of its thread */
+    uint64_t definitions_told;             /* bytes of the definition log */
 };
 
 /* False: no memory. */

@@ -8,6 +8,7 @@
 #include "os.h"
 #include "os_syscall.h"
 #include "pages.h"
+#include "pools.h"
 #include "ring.h"
 #include "thread.h"
 #include "write.h"
@@ -24,6 +25,7 @@
 #define BLOCK_NS          UINT64_C(1000000000) /* events wait no longer */
 #define REAP_NS           UINT64_C(10000000) /* between two searches for ended threads when slots run out */
 #define HEARTBEAT_NS      UINT64_C(10000000000)
+#define POOLS_NS          UINT64_C(100000000) /* between two looks at the pools */
 #define SAMPLES_PER_S_MAX 2000
 #define SAMPLE_BURST      1000
 
@@ -51,7 +53,7 @@ static struct drain {
     void *encoder_memory;
     struct mr_writer writer;
     struct mr_announcer announcer;
-    uint64_t last_block_ns, last_reap_ns;
+    uint64_t last_block_ns, last_reap_ns, last_pools_ns;
 
     struct cursor heap[MR_RINGS_MAX];
     uint32_t heap_count;
@@ -92,8 +94,13 @@ static void write_block(uint32_t flags)
         .event_count = encoder->event_count,
         .flags = flags,
     };
-    facts.first_ticks = encoder->event_count ? encoder->first_event_ticks : facts.clock_ticks;
-    facts.last_ticks = encoder->event_count ? encoder->last_event_ticks : facts.clock_ticks;
+    uint64_t elapsed_us = (facts.clock_ns - session->start_monotonic_ns) / 1000;
+    if (elapsed_us > 1000)
+        mr_store_relaxed(&session->ticks_per_ms,
+                         (facts.clock_ticks - session->start_ticks) * 1000 / elapsed_us);
+    bool events = mr_encode_has_events(encoder);
+    facts.first_ticks = events ? encoder->first_event_ticks : facts.clock_ticks;
+    facts.last_ticks = events ? encoder->last_event_ticks : facts.clock_ticks;
     for (uint32_t i = 0; i < rings; i++)
         mr_store_relaxed(&session->rings[i].pending_tail, drain.taken[i]);
     uint64_t sequence = drain.writer.sequence;
@@ -154,8 +161,27 @@ static void sift_down(uint32_t at)
     heap[at] = moving;
 }
 
-static void encode_one(uint32_t ring, uint64_t at, uint64_t meta)
+static void encode_mark(uint32_t ring, uint64_t at, uint64_t meta, uint64_t now_ns)
 {
+    uint64_t arguments[256];
+    unsigned count = mr_meta_frame_count(meta);
+    for (unsigned i = 0; i < count; i++)
+        arguments[i] = *ring_word(ring, at + MR_MARK_WORDS + i);
+    enum mr_mark kind = mr_meta_mark(meta);
+    uint32_t thread = mr_meta_thread(meta);
+    uint64_t ticks = *ring_word(ring, at + 1);
+    if (mr_encode_mark(&drain.encoder, kind, thread, ticks, arguments, count))
+        return;
+    close_block(now_ns, 0); /* full of marks */
+    mr_encode_mark(&drain.encoder, kind, thread, ticks, arguments, count);
+}
+
+static void encode_one(uint32_t ring, uint64_t at, uint64_t meta, uint64_t now_ns)
+{
+    if (mr_meta_op(meta) == MR_OP_MARK) {
+        encode_mark(ring, at, meta, now_ns);
+        return;
+    }
     struct mr_event event = {
         .op = (uint8_t)mr_meta_op(meta),
         .thread = mr_meta_thread(meta),
@@ -178,6 +204,11 @@ static void encode_one(uint32_t ring, uint64_t at, uint64_t meta)
         } else {
             event.stack = mr_stacks_find(&drain.announcer.stacks, hash);
         }
+        if (event.op == MR_OP_HEAP_ALLOC) {
+            uint64_t object = *ring_word(ring, at + MR_ALLOC_WORDS + frame_count);
+            event.heap = (uint32_t)object;
+            event.klass = (uint32_t)(object >> 32);
+        }
     } else {
         event.key = *ring_word(ring, at + 2);
     }
@@ -188,7 +219,7 @@ static void encode_one(uint32_t ring, uint64_t at, uint64_t meta)
  * by less than the margin between two questions. */
 static bool block_is_full(void)
 {
-    if (drain.encoder.event_count % 256 != 0)
+    if ((drain.encoder.event_count + drain.encoder.mark_count) % 256 != 0)
         return false;
     size_t stacks = (size_t)(drain.announcer.stacks.count - drain.announcer.stacks.announced) * 16;
     return drain.encoder.event_count == MR_BLOCK_EVENTS_MAX ||
@@ -219,7 +250,7 @@ static void take_events(uint64_t now_ns, bool everything)
     while (drain.heap_count && drain.heap[0].ticks <= limit) {
         struct cursor *first = &drain.heap[0];
         uint64_t meta = *ring_word(first->ring, first->at);
-        encode_one(first->ring, first->at, meta);
+        encode_one(first->ring, first->at, meta, now_ns);
         first->at += mr_event_words(meta);
         drain.taken[first->ring] = first->at;
         if (first->at == first->end) {
@@ -324,6 +355,7 @@ static bool resources_are_short(void)
 static void tell_end(uint64_t now_ns)
 {
     mr_gauges_tick(&drain.encoder, now_ns, true);
+    mr_pools_tell(&drain.encoder);
     mr_encode_begin(&drain.encoder, MR_SECTION_END);
     mr_encode_uvarint(&drain.encoder, drain.end_reason);
     mr_encode_uvarint(&drain.encoder, mr_ticks());
@@ -336,6 +368,10 @@ static void look(uint64_t now_ns, bool flush)
     uint64_t waiting = fullest_ring();
     steer_interval(now_ns);
     mr_gauges_tick(&drain.encoder, now_ns, false);
+    if (now_ns - drain.last_pools_ns >= POOLS_NS) {
+        drain.last_pools_ns = now_ns;
+        mr_pools_tell(&drain.encoder);
+    }
     bool due = now_ns - drain.last_block_ns >= BLOCK_NS &&
                (waiting || !mr_encode_is_empty(&drain.encoder) ||
                 now_ns - drain.last_block_ns >= HEARTBEAT_NS);
@@ -432,6 +468,7 @@ static bool open_stages(int trace_file)
         return false;
     mr_encode_init(&drain.encoder, drain.encoder_memory, !mr_session.full);
     mr_gauges_start();
+    mr_pools_start();
     return true;
 }
 

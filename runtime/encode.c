@@ -7,10 +7,19 @@
 
 /* Most bytes a row of each column can take; they divide the encoder's memory. */
 static const uint8_t row_bytes_max[MR_COLUMN_COUNT] = {
-    [MR_COLUMN_OP] = 1,    [MR_COLUMN_TIME] = 10,  [MR_COLUMN_THREAD] = 5, [MR_COLUMN_ADDRESS] = 11,
-    [MR_COLUMN_SIZE] = 10, [MR_COLUMN_EXTRA] = 5,  [MR_COLUMN_STACK] = 5,  [MR_COLUMN_INTERVAL] = 2,
-    [MR_COLUMN_ID] = 10,   [MR_COLUMN_FREED] = 11,
+    [MR_COLUMN_OP] = 1,       [MR_COLUMN_TIME] = 10,    [MR_COLUMN_THREAD] = 5,
+    [MR_COLUMN_ADDRESS] = 11, [MR_COLUMN_SIZE] = 10,    [MR_COLUMN_EXTRA] = 5,
+    [MR_COLUMN_STACK] = 5,    [MR_COLUMN_INTERVAL] = 2, [MR_COLUMN_ID] = 10,
+    [MR_COLUMN_FREED] = 11,   [MR_COLUMN_OBJECT] = 10,
 };
+
+/* Bytes for each column of marks: in all, not by row. */
+static const uint32_t mark_column_bytes[MR_MARKS_COLUMNS] = {
+    [MR_MARKS_KIND] = MR_BLOCK_MARKS_MAX,           [MR_MARKS_TIME] = 10 * MR_BLOCK_MARKS_MAX,
+    [MR_MARKS_THREAD] = 5 * MR_BLOCK_MARKS_MAX,     [MR_MARKS_POSITION] = 3 * MR_BLOCK_MARKS_MAX,
+    [MR_MARKS_ARGUMENT_COUNT] = MR_BLOCK_MARKS_MAX, [MR_MARKS_ARGUMENTS] = 4u << 20,
+};
+static_assert(MR_MARK_KINDS <= 128, "a kind is one byte");
 
 #define GAUGE_ROWS_MAX  8192u
 #define GAUGE_ROW_BYTES 25u
@@ -22,6 +31,10 @@ void mr_encode_init(struct mr_encoder *encoder, void *memory, bool have_ids)
     for (int c = 0; c < MR_COLUMN_COUNT; c++) {
         encoder->column[c].bytes = next;
         next += (size_t)row_bytes_max[c] * MR_BLOCK_EVENTS_MAX;
+    }
+    for (int c = 0; c < MR_MARKS_COLUMNS; c++) {
+        encoder->marks[c].bytes = next;
+        next += mark_column_bytes[c];
     }
     encoder->gauge.bytes = next;
     next += GAUGE_ROWS_MAX * GAUGE_ROW_BYTES;
@@ -38,12 +51,22 @@ void mr_encode_reset(struct mr_encoder *encoder)
     encoder->gauge.used = 0;
     for (int c = 0; c < MR_COLUMN_COUNT; c++)
         encoder->column[c].used = 0;
+    if (encoder->mark_count)
+        memset(encoder->mark_last, 0, sizeof encoder->mark_last);
+    encoder->mark_count = 0;
+    for (int c = 0; c < MR_MARKS_COLUMNS; c++)
+        encoder->marks[c].used = 0;
     memset(encoder->gauge_last, 0, sizeof encoder->gauge_last);
 }
 
 bool mr_encode_is_empty(const struct mr_encoder *encoder)
 {
-    return encoder->used == 0 && encoder->event_count == 0 && encoder->gauge_count == 0;
+    return encoder->used == 0 && !mr_encode_has_events(encoder) && encoder->gauge_count == 0;
+}
+
+bool mr_encode_has_events(const struct mr_encoder *encoder)
+{
+    return encoder->event_count || encoder->mark_count;
 }
 
 size_t mr_encode_room(const struct mr_encoder *encoder)
@@ -51,6 +74,8 @@ size_t mr_encode_room(const struct mr_encoder *encoder)
     size_t waiting = encoder->used + encoder->gauge.used + 256;
     for (int c = 0; c < MR_COLUMN_COUNT; c++)
         waiting += encoder->column[c].used;
+    for (int c = 0; c < MR_MARKS_COLUMNS; c++)
+        waiting += encoder->marks[c].used;
     return waiting < encoder->capacity ? encoder->capacity - waiting : 0;
 }
 
@@ -148,6 +173,15 @@ static void put_address(struct mr_column *column, uint64_t address, uint64_t pre
         column->bytes[column->used++] = low;
 }
 
+static void note_ticks(struct mr_encoder *encoder, uint64_t ticks)
+{
+    bool first = !mr_encode_has_events(encoder);
+    if (first || ticks < encoder->first_event_ticks)
+        encoder->first_event_ticks = ticks;
+    if (first || ticks > encoder->last_event_ticks)
+        encoder->last_event_ticks = ticks;
+}
+
 void mr_encode_event(struct mr_encoder *encoder, const struct mr_event *event)
 {
     struct mr_column *column = encoder->column;
@@ -158,13 +192,9 @@ void mr_encode_event(struct mr_encoder *encoder, const struct mr_event *event)
         encoder->base_address = encoder->last_address = is_alloc            ? event->address
                                                         : encoder->have_ids ? 0
                                                                             : event->key;
-        encoder->first_event_ticks = encoder->last_event_ticks = event->ticks;
     }
+    note_ticks(encoder, event->ticks);
     encoder->event_count++;
-    if (event->ticks < encoder->first_event_ticks)
-        encoder->first_event_ticks = event->ticks;
-    if (event->ticks > encoder->last_event_ticks)
-        encoder->last_event_ticks = event->ticks;
 
     column[MR_COLUMN_OP].bytes[column[MR_COLUMN_OP].used++] = event->op;
     put_s(&column[MR_COLUMN_TIME], (int64_t)(event->ticks - encoder->last_ticks));
@@ -178,6 +208,10 @@ void mr_encode_event(struct mr_encoder *encoder, const struct mr_event *event)
         put_u(&column[MR_COLUMN_EXTRA], event->extra);
         put_u(&column[MR_COLUMN_STACK], event->stack);
         put_u(&column[MR_COLUMN_INTERVAL], event->interval);
+        if (event->op == MR_OP_HEAP_ALLOC) {
+            put_u(&column[MR_COLUMN_OBJECT], event->heap);
+            put_u(&column[MR_COLUMN_OBJECT], event->klass);
+        }
         if (encoder->have_ids) {
             put_s(&column[MR_COLUMN_ID], (int64_t)(event->key - encoder->last_id));
             encoder->last_id = event->key;
@@ -200,7 +234,48 @@ static void finish_events(struct mr_encoder *encoder)
     mr_encode_uvarint(encoder, encoder->base_id);
     mr_encode_uvarint(encoder, encoder->base_address);
     for (int c = 0; c < MR_COLUMN_COUNT; c++)
-        mr_encode_text(encoder, encoder->column[c].bytes, encoder->column[c].used);
+        if (c != MR_COLUMN_OBJECT || encoder->column[c].used)
+            mr_encode_text(encoder, encoder->column[c].bytes, encoder->column[c].used);
+    mr_encode_end(encoder);
+}
+
+/* Marks */
+
+bool mr_encode_mark(struct mr_encoder *encoder, enum mr_mark kind, uint32_t thread, uint64_t ticks,
+                    const uint64_t *arguments, unsigned count)
+{
+    struct mr_column *column = encoder->marks;
+    size_t needed = (size_t)count * MR_VARINT_BYTES_MAX;
+    if (encoder->mark_count == MR_BLOCK_MARKS_MAX ||
+        column[MR_MARKS_ARGUMENTS].used + needed > mark_column_bytes[MR_MARKS_ARGUMENTS])
+        return false;
+    if (encoder->mark_count == 0) {
+        encoder->mark_base_ticks = encoder->mark_last_ticks = ticks;
+        encoder->mark_last_position = 0;
+    }
+    note_ticks(encoder, ticks);
+    encoder->mark_count++;
+    put_u(&column[MR_MARKS_KIND], kind);
+    put_s(&column[MR_MARKS_TIME], (int64_t)(ticks - encoder->mark_last_ticks));
+    encoder->mark_last_ticks = ticks;
+    put_u(&column[MR_MARKS_THREAD], thread);
+    put_u(&column[MR_MARKS_POSITION], encoder->event_count - encoder->mark_last_position);
+    encoder->mark_last_position = encoder->event_count;
+    put_u(&column[MR_MARKS_ARGUMENT_COUNT], count);
+    for (unsigned i = 0; i < count; i++) {
+        put_s(&column[MR_MARKS_ARGUMENTS], (int64_t)(arguments[i] - encoder->mark_last[kind][i]));
+        encoder->mark_last[kind][i] = arguments[i];
+    }
+    return true;
+}
+
+static void finish_marks(struct mr_encoder *encoder)
+{
+    mr_encode_begin(encoder, MR_SECTION_MARKS);
+    mr_encode_uvarint(encoder, encoder->mark_count);
+    mr_encode_uvarint(encoder, encoder->mark_base_ticks);
+    for (int c = 0; c < MR_MARKS_COLUMNS; c++)
+        mr_encode_text(encoder, encoder->marks[c].bytes, encoder->marks[c].used);
     mr_encode_end(encoder);
 }
 
@@ -232,6 +307,8 @@ void mr_encode_finish(struct mr_encoder *encoder)
 {
     if (encoder->gauge_count)
         finish_gauges(encoder);
+    if (encoder->mark_count)
+        finish_marks(encoder);
     if (encoder->event_count)
         finish_events(encoder);
 }

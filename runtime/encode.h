@@ -15,7 +15,9 @@
 #define MR_BLOCK_EVENTS_MAX 65536u
 
 /* Memory an encoder needs; only what is used is touched. */
-#define MR_ENCODER_BYTES ((size_t)16 << 20)
+#define MR_ENCODER_BYTES ((size_t)24 << 20)
+
+#define MR_BLOCK_MARKS_MAX 65536u
 
 struct mr_event {
     uint8_t op; /* enum mr_op */
@@ -26,7 +28,8 @@ struct mr_event {
     uint64_t ticks;
     uint64_t address; /* of an allocation */
     uint64_t size;
-    uint64_t key; /* allocation: its id (sampled mode); free: the id or address it names */
+    uint64_t key;         /* allocation: its id (sampled mode); free: the id or address it names */
+    uint32_t heap, klass; /* of an allocation with MR_OP_HEAP_ALLOC */
 };
 
 struct mr_column {
@@ -43,7 +46,11 @@ struct mr_encoder {
     uint32_t event_count, alloc_count;
     uint64_t base_ticks, base_id, base_address;
     uint64_t last_ticks, last_id, last_address;
-    uint64_t first_event_ticks, last_event_ticks; /* oldest and youngest */
+    uint64_t first_event_ticks, last_event_ticks; /* oldest and youngest, marks included */
+    struct mr_column marks[MR_MARKS_COLUMNS];
+    uint32_t mark_count, mark_last_position;
+    uint64_t mark_base_ticks, mark_last_ticks;
+    uint64_t mark_last[MR_MARK_KINDS][MR_MARK_ARGS_MAX];
     struct mr_column gauge;
     uint32_t gauge_count;
     uint64_t gauge_base_ticks, gauge_last_ticks;
@@ -83,10 +90,17 @@ void mr_encode_stacks(struct mr_encoder *encoder, uint32_t first_id, uint32_t co
 /* Adds an event; at most MR_BLOCK_EVENTS_MAX between two resets. */
 void mr_encode_event(struct mr_encoder *encoder, const struct mr_event *event);
 
+/* Adds a mark, after the events so far. False: there is no room for it in this payload. */
+bool mr_encode_mark(struct mr_encoder *encoder, enum mr_mark kind, uint32_t thread, uint64_t ticks,
+                    const uint64_t *arguments, unsigned count);
+
 /* Adds a gauge row; metric < 64. At most 8192 between two resets. */
 void mr_encode_gauge(struct mr_encoder *encoder, uint64_t ticks, uint32_t metric, int64_t value);
 
-/* Closes the payload: gauges and events become sections. Its bytes are payload[0 .. used). */
+/* Whether the payload holds an event or a mark. */
+bool mr_encode_has_events(const struct mr_encoder *encoder);
+
+/* Closes the payload: gauges, marks and events become sections. Its bytes are payload[0 .. used). */
 void mr_encode_finish(struct mr_encoder *encoder);
 
 #endif

@@ -2,9 +2,11 @@
 #include "gauges.h"
 
 #include "atomics.h"
+#include "definitions.h"
 #include "os.h"
 #include "pages.h"
 #include "session.h"
+#include "voice.h"
 
 #include <malloc.h>
 #include <string.h>
@@ -49,6 +51,9 @@ static const struct {
     [MR_METRIC_UNMAP_CALLS] = {MR_UNIT_COUNT, 1, "map.unmap_calls"},
     [MR_METRIC_UNMAP_BYTES] = {MR_UNIT_BYTES, 1, "map.unmap_bytes"},
     [MR_METRIC_REMAP_CALLS] = {MR_UNIT_COUNT, 1, "map.remap_calls"},
+    [MR_METRIC_DROPPED_MARKS] = {MR_UNIT_COUNT, 1, "recorder.dropped_marks"},
+    [MR_METRIC_REFUSED_CALLS] = {MR_UNIT_COUNT, 1, "recorder.refused_calls"},
+    [MR_METRIC_FULL_TABLES] = {MR_UNIT_COUNT, 1, "recorder.full_tables"},
 };
 
 struct mr_map_counters mr_map_counters;
@@ -326,6 +331,10 @@ static void tell_counters(struct mr_encoder *encoder)
                    mr_load_relaxed(&session->truncated_stacks));
     mr_gauges_tell(encoder, ticks, MR_METRIC_WRITE_ERRORS, mr_load_relaxed(&session->write_errors));
     mr_gauges_tell(encoder, ticks, MR_METRIC_WRITTEN, mr_load_relaxed(&session->written_bytes));
+    mr_gauges_tell(encoder, ticks, MR_METRIC_DROPPED_MARKS,
+                   mr_load_relaxed(&session->shared->dropped_marks));
+    mr_gauges_tell(encoder, ticks, MR_METRIC_REFUSED_CALLS, mr_voice_refused());
+    mr_gauges_tell(encoder, ticks, MR_METRIC_FULL_TABLES, mr_definitions_refused());
     mr_gauges_tell(encoder, ticks, MR_METRIC_UNTRACKED_THREADS,
                    mr_load_relaxed(&session->untracked));
     mr_gauges_tell(encoder, ticks, MR_METRIC_MAP_CALLS,

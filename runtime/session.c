@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include "atomics.h"
+#include "definitions.h"
 #include "drain_thread.h"
 #include "gauges.h"
 #include "live_table.h"
@@ -14,6 +15,8 @@
 
 #include <errno.h>
 #include <gnu/libc-version.h>
+#define MEMREC_NO_SHORTCUTS
+#include <memrec/memrec.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -27,6 +30,8 @@
 #define HOST_SHARE          4 /* of a limited address space the recorder takes one part in so many */
 
 struct mr_session mr_session;
+
+__attribute__((visibility("default"))) int memrec_recording;
 
 static uint32_t always_alive = 1;
 volatile const uint32_t *mr_alive = &always_alive;
@@ -213,6 +218,7 @@ static bool map_rings(struct mr_session *session)
             session->stack_cache = mr_pages_map(count * sizeof *session->stack_cache);
             session->walks = session->full ? mr_pages_map(count * sizeof *session->walks) : NULL;
             lay_out(session, memory, &at);
+            mr_definitions_mirror(session->shared, session->ring_path[0] != '\0');
             return session->stack_cache != NULL;
         }
     }
@@ -223,6 +229,7 @@ static void unmap_rings(struct mr_session *session)
 {
     if (!session->shared)
         return;
+    mr_definitions_mirror(NULL, false);
     mr_pages_unmap(session->stack_cache,
                    session->shared->ring_count * sizeof *session->stack_cache);
     mr_pages_unmap(session->walks, session->shared->ring_count * sizeof *session->walks);
@@ -232,6 +239,12 @@ static void unmap_rings(struct mr_session *session)
 }
 
 /* Start */
+
+static void become(struct mr_session *session, enum mr_state state)
+{
+    mr_store_release(&session->state, state);
+    memrec_recording = state == MR_STATE_ON || state == MR_STATE_FORKED;
+}
 
 static void name_allocator(struct mr_session *session)
 {
@@ -323,7 +336,7 @@ bool mr_session_start(unsigned reason)
         if (session->full)
             mr_live_ask_always();
     }
-    mr_store_release(&session->state, started ? MR_STATE_ON : MR_STATE_OFF);
+    become(session, started ? MR_STATE_ON : MR_STATE_OFF);
     mr_store_release(&starting, 0);
     mr_wake(&starting);
     return started;
@@ -364,6 +377,7 @@ void mr_session_stop(unsigned reason)
     }
     if (!atomic_compare_exchange_strong(&session->state, &on, MR_STATE_OFF))
         return;
+    memrec_recording = 0;
     if (mr_drain_stop(reason) && session->ring_path[0])
         mr_unlink(session->ring_path);
 }
@@ -395,6 +409,7 @@ void mr_session_forked(void)
     mr_store_relaxed(&session->untracked, 0);
     mr_store_relaxed(&session->interval_code, 1);
     mr_store_relaxed(&session->allocator_wanted, 0);
+    mr_store_relaxed(&session->ticks_per_ms, 0);
     mr_store_relaxed(&session->truncated_stacks, 0);
     mr_store_relaxed(&session->write_errors, 0);
     mr_store_relaxed(&session->written_bytes, 0);
@@ -402,7 +417,7 @@ void mr_session_forked(void)
     memset(&mr_forked, 0, sizeof mr_forked);
     mr_self = &mr_forked;
     mr_random_seed(mr_forked.random, mr_ticks() ^ (uint64_t)mr_pid() << 32);
-    mr_store_release(&session->state, session->options.children ? MR_STATE_FORKED : MR_STATE_OFF);
+    become(session, session->options.children ? MR_STATE_FORKED : MR_STATE_OFF);
     mr_thread_draw(&mr_forked, 0);
 }
 

@@ -46,6 +46,7 @@ struct mr_session {
     _Atomic uint32_t interval_code;   /* in force: base interval << (code - 1) */
     _Atomic uint64_t stack_epoch;     /* rises when addresses may change their meaning */
     _Atomic uint32_t modules_changed; /* dlopen or dlclose was called */
+    _Atomic uint64_t ticks_per_ms; /* about; 0: not known yet */
     _Atomic uint64_t truncated_stacks;
     _Atomic uint64_t write_errors;  /* blocks that could not be written */
     _Atomic uint64_t written_bytes; /* of the trace file */

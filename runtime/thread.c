@@ -70,6 +70,7 @@ struct mr_thread_slot *mr_thread_register(void)
     bool stale = before != &mr_nobody && before != &mr_forked && before != &mr_untracked;
     slot->flags = stale ? MR_THREAD_INEXACT : 0;
     slot->busy = 0;
+    slot->spans = 0;
     mr_thread_name(slot->name);
     mr_random_seed(slot->random, slot->start_ticks ^ (uint64_t)slot->tid << 32 ^ id ^
                                      (uint64_t)session->trace_id[0] << 56);

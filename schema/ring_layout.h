@@ -166,7 +166,8 @@ struct mr_thread_slot {
     uint32_t flags;
     uint32_t busy;
     char name[16];
-    uint8_t reserved[MR_THREAD_SLOT_BYTES - MR_CACHE_LINE - 48];
+    uint32_t spans; /* begun so far */
+    uint8_t reserved[MR_THREAD_SLOT_BYTES - MR_CACHE_LINE - 52];
 };
 static_assert(sizeof(struct mr_thread_slot) == MR_THREAD_SLOT_BYTES, "three cache lines");
 

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api.c -- the public functions as a table, for callers that were not linked. */
+#define MEMREC_NO_SHORTCUTS
+#include <memrec/memrec.h>
+
+static const struct memrec_api api = {
+    .size = sizeof api,
+    .recording = &memrec_recording,
+    .version = memrec_version,
+    .stop = memrec_stop,
+    .flush = memrec_flush,
+    .mark = memrec_mark,
+    .name = memrec_name,
+    .stream = memrec_stream,
+    .frame_begin = memrec_frame_begin,
+    .frame_end = memrec_frame_end,
+    .phase_begin = memrec_phase_begin,
+    .phase_end = memrec_phase_end,
+    .eval_begin = memrec_eval_begin,
+    .eval_end = memrec_eval_end,
+    .span_begin = memrec_span_begin,
+    .span_begin_in = memrec_span_begin_in,
+    .span_end = memrec_span_end,
+    .span_enter = memrec_span_enter,
+    .span_leave = memrec_span_leave,
+    .span_first_result = memrec_span_first_result,
+    .span_items = memrec_span_items,
+    .span_progress = memrec_span_progress,
+    .heap = memrec_heap,
+    .gc_begin = memrec_gc_begin,
+    .gc_end = memrec_gc_end,
+    .gc_pause_begin = memrec_gc_pause_begin,
+    .gc_pause_end = memrec_gc_pause_end,
+    .gc_cycle = memrec_gc_cycle,
+    .gc_survivors = memrec_gc_survivors,
+    .heap_usage = memrec_heap_usage,
+    .klass = memrec_class,
+    .pool = memrec_pool,
+    .pool_state = memrec_pool_state,
+    .pool_overflow = memrec_pool_overflow,
+    .pool_wait = memrec_pool_wait,
+    .pool_exhausted = memrec_pool_exhausted,
+    .pool_reset = memrec_pool_reset,
+    .pool_slots = memrec_pool_slots,
+    .class_profile = memrec_class_profile,
+    .retained = memrec_retained,
+    .place = memrec_place,
+};
+
+__attribute__((visibility("default"))) const struct memrec_api *memrec_api(void) { return &api; }

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "voice.h"
+
+#include "definitions.h"
+#include "os.h"
+#include "os_syscall.h"
+#include "pools.h"
+#include "ring.h"
+#include "thread.h"
+
+#include <errno.h>
+#define MEMREC_NO_SHORTCUTS
+#include <memrec/memrec.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#define API __attribute__((visibility("default")))
+
+static _Atomic uint64_t refused;
+
+bool mr_voice_refuse(void)
+{
+    mr_fetch_add_relaxed(&refused, 1);
+    return false;
+}
+
+uint64_t mr_voice_refused(void) { return mr_load_relaxed(&refused); }
+
+/* The calling thread, when it may speak now. */
+static struct mr_thread_slot *speaker(void)
+{
+    struct mr_session *session = &mr_session;
+    struct mr_thread_slot *self = mr_thread_current(SIZE_MAX);
+    if (mr_state() != MR_STATE_ON || mr_load_relaxed(&session->paused))
+        return NULL;
+    if (!self || self->busy) { /* no slot was left, or a signal handler inside the recorder */
+        mr_fetch_add_relaxed(&session->shared->dropped_marks, 1);
+        return NULL;
+    }
+    return self;
+}
+
+/* Room for a mark of `count` arguments; its words are filled by the caller. */
+static bool push(struct mr_thread_slot *self, uint64_t *words, enum mr_mark kind, unsigned count)
+{
+    struct mr_session *session = &mr_session;
+    uint64_t *data;
+    if (!mr_thread_enter(self))
+        return false;
+    struct mr_ring *ring = mr_thread_ring(self, &data);
+    words[0] = mr_mark_meta(kind, count, self->id);
+    words[1] = mr_ticks();
+    /* The last eighth of a ring is for frees. */
+    bool pushed = ring && mr_ring_push(ring, data, session->ring_mask, words, MR_MARK_WORDS + count,
+                                       session->ring_mask / 8);
+    if (!pushed)
+        mr_fetch_add_relaxed(&session->shared->dropped_marks, 1);
+    mr_thread_leave(self);
+    return pushed;
+}
+
+bool mr_voice_push(enum mr_mark kind, const uint64_t *arguments, unsigned count)
+{
+    uint64_t words[MR_MARK_WORDS + MR_MARK_ARGS_MAX];
+    int kept_errno = errno;
+    struct mr_thread_slot *self = speaker();
+    if (self) {
+        memcpy(words + MR_MARK_WORDS, arguments, count * sizeof *arguments);
+        if (!push(self, words, kind, count))
+            self = NULL;
+    }
+    errno = kept_errno;
+    return self != NULL;
+}
+
+/* The counters C of TRACE_FORMAT.md, section 12: how many words they are. */
+static unsigned put_counters(struct mr_thread_slot *self, uint64_t *out)
+{
+    out[0] = mr_load_relaxed(&self->bytes_base) - mr_load_relaxed(&self->countdown);
+    out[1] = mr_load_relaxed(&self->alloc_calls);
+    out[2] = mr_load_relaxed(&self->free_calls);
+    uint32_t heaps = mr_defined_count(MR_DEFINE_HEAP);
+    if (!heaps)
+        return 3;
+    memset(out + 3, 0, 4 * sizeof *out);
+    struct mr_heap_slot *heap = mr_heaps;
+    for (uint32_t i = 0; i < heaps && i < MR_HEAPS_MAX; i++, heap++) {
+        out[3] += mr_load_relaxed(&heap->bytes_base) - mr_load_relaxed(&heap->countdown);
+        out[4] += mr_load_relaxed(&heap->alloc_calls);
+        out[5] += mr_load_relaxed(&heap->freed_bytes);
+        out[6] += mr_load_relaxed(&heap->free_calls);
+    }
+    return 7;
+}
+
+/* A begin or an end: its arguments, then the counters. */
+static void say_counted(enum mr_mark kind, const uint64_t *arguments, unsigned count)
+{
+    uint64_t words[MR_MARK_WORDS + MR_MARK_ARGS_MAX];
+    int kept_errno = errno;
+    struct mr_thread_slot *self = speaker();
+    if (self) {
+        for (unsigned i = 0; i < count; i++)
+            words[MR_MARK_WORDS + i] = arguments[i];
+        count += put_counters(self, words + MR_MARK_WORDS + count);
+        push(self, words, kind, count);
+    }
+    errno = kept_errno;
+}
+
+#define SAY_COUNTED(kind, ...)                                                                     \
+    say_counted(kind, (const uint64_t[]){__VA_ARGS__},                                             \
+                sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
+
+/* Frames */
+
+#define LONG_FRAME_MS 1u
+
+/* Whether page faults are worth asking for: decided by the frame before. Relaxed: a race costs a figure
+ * of one frame. */
+static struct stream {
+    _Atomic uint64_t begin_ticks;
+    _Atomic uint32_t is_long;
+} streams[65];
+
+static void read_faults(bool asked, uint64_t out[2])
+{
+    struct rusage usage;
+    out[0] = out[1] = MR_UNKNOWN;
+    if (asked && mr_syscall(SYS_getrusage, RUSAGE_THREAD, (long)&usage, 0, 0, 0, 0) == 0) {
+        out[0] = (uint64_t)usage.ru_minflt;
+        out[1] = (uint64_t)usage.ru_majflt;
+    }
+}
+
+static void say_frame(enum mr_mark kind, memrec_stream_id stream, bool ask_faults)
+{
+    uint64_t faults[2], overflows[2];
+    read_faults(ask_faults, faults);
+    mr_pools_overflows(overflows);
+    SAY_COUNTED(kind, stream, faults[0], faults[1], overflows[0], overflows[1]);
+}
+
+API void memrec_frame_begin(memrec_stream_id stream)
+{
+    if (!mr_is_defined(MR_DEFINE_STREAM, stream)) {
+        mr_voice_refuse();
+        return;
+    }
+    struct stream *state = &streams[stream];
+    mr_store_relaxed(&state->begin_ticks, mr_ticks());
+    say_frame(MR_MARK_FRAME_BEGIN, stream, mr_load_relaxed(&state->is_long));
+}
+
+API void memrec_frame_end(memrec_stream_id stream)
+{
+    if (!mr_is_defined(MR_DEFINE_STREAM, stream)) {
+        mr_voice_refuse();
+        return;
+    }
+    struct stream *state = &streams[stream];
+    bool asked = mr_load_relaxed(&state->is_long);
+    uint64_t ticks = mr_ticks() - mr_load_relaxed(&state->begin_ticks);
+    uint64_t long_ticks = mr_load_relaxed(&mr_session.ticks_per_ms) * LONG_FRAME_MS;
+    mr_store_relaxed(&state->is_long, long_ticks && ticks >= long_ticks);
+    mr_pools_check_resets(stream);
+    say_frame(MR_MARK_FRAME_END, stream, asked);
+}
+
+static void say_phase(enum mr_mark kind, memrec_stream_id stream, memrec_name_id phase)
+{
+    if (mr_is_defined(MR_DEFINE_STREAM, stream) && phase)
+        SAY_COUNTED(kind, stream, phase);
+    else
+        mr_voice_refuse();
+}
+
+API void memrec_phase_begin(memrec_stream_id stream, memrec_name_id phase)
+{
+    say_phase(MR_MARK_PHASE_BEGIN, stream, phase);
+}
+
+API void memrec_phase_end(memrec_stream_id stream, memrec_name_id phase)
+{
+    say_phase(MR_MARK_PHASE_END, stream, phase);
+}
+
+/* Evaluations */
+
+API void memrec_eval_begin(memrec_name_id label, memrec_heap_id heap, uint64_t heap_used_bytes)
+{
+    SAY_COUNTED(MR_MARK_EVAL_BEGIN, label, heap, heap_used_bytes);
+}
+
+API void memrec_eval_end(uint64_t heap_used_bytes, uint64_t arena_high_water_bytes)
+{
+    SAY_COUNTED(MR_MARK_EVAL_END, heap_used_bytes, arena_high_water_bytes);
+}
+
+/* Spans */
+
+enum { SPAN_ENTERED = 0, SPAN_TOLD = 1 };
+
+/* Unique in the process without a shared counter: the thread's number and its own count. */
+static memrec_span_id begin_span(memrec_name_id kind, memrec_name_id label, uint64_t how,
+                                 memrec_span_id parent)
+{
+    int kept_errno = errno;
+    struct mr_thread_slot *self = speaker();
+    errno = kept_errno;
+    if (!self)
+        return 0;
+    memrec_span_id span = (uint64_t)self->id << 32 | ++self->spans;
+    SAY_COUNTED(MR_MARK_SPAN_BEGIN, span, kind, label, how, parent);
+    return span;
+}
+
+API memrec_span_id memrec_span_begin(memrec_name_id kind, memrec_name_id label)
+{
+    return begin_span(kind, label, SPAN_ENTERED, 0);
+}
+
+API memrec_span_id memrec_span_begin_in(memrec_span_id parent, memrec_name_id kind,
+                                        memrec_name_id label)
+{
+    return begin_span(kind, label, SPAN_TOLD, parent);
+}
+
+API void memrec_span_end(memrec_span_id span, enum memrec_end end)
+{
+    if (span)
+        SAY_COUNTED(MR_MARK_SPAN_END, span, (uint64_t)end);
+}
+
+API void memrec_span_enter(memrec_span_id span)
+{
+    if (span)
+        MR_SAY(MR_MARK_SPAN_ENTER, span);
+}
+
+API void memrec_span_leave(memrec_span_id span)
+{
+    if (span)
+        MR_SAY(MR_MARK_SPAN_LEAVE, span);
+}
+
+API void memrec_span_first_result(memrec_span_id span)
+{
+    if (span)
+        MR_SAY(MR_MARK_SPAN_FIRST_RESULT, span);
+}
+
+API void memrec_span_items(memrec_span_id span, uint64_t count)
+{
+    if (span)
+        MR_SAY(MR_MARK_SPAN_ITEMS, span, count);
+}
+
+API void memrec_span_progress(memrec_span_id span, uint64_t done, uint64_t total)
+{
+    if (span)
+        MR_SAY(MR_MARK_SPAN_PROGRESS, span, done, total);
+}
+
+/* Marks */
+
+API void memrec_mark(memrec_name_id name)
+{
+    if (name)
+        MR_SAY(MR_MARK_MARK, name);
+    else
+        mr_voice_refuse();
+}
