@@ -606,6 +606,29 @@ CREATE TABLE survival_stat (             -- sampled blocks and objects alive at 
     PRIMARY KEY (run_id, heap_id, class_id, stack_id, generation)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE quantile (                  -- of what the program told, nearest rank: the least value that such a part does not exceed
+    run_id     INTEGER NOT NULL,
+    measure    TEXT NOT NULL,            -- table.column: frame_mark.duration_ns, span.first_result_ns, ...; see distribution.c
+    subject_id INTEGER NOT NULL,         -- frame_stream.id, heap.id; 0: none
+    part       TEXT NOT NULL,            -- kind of spans, label of evaluations, kind of collections; '': none, or all
+    told       INTEGER NOT NULL,         -- values that are not NULL
+    p50        INTEGER NOT NULL,
+    p90        INTEGER NOT NULL,
+    p95        INTEGER NOT NULL,
+    p99        INTEGER NOT NULL,
+    maximum    INTEGER NOT NULL,
+    PRIMARY KEY (run_id, measure, subject_id, part)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gc_utilisation (            -- minimum mutator utilisation: how little the program could run in any window of this length
+    run_id      INTEGER NOT NULL,
+    heap_id     INTEGER NOT NULL,        -- heap.id; 0: all heaps together
+    window_ns   INTEGER NOT NULL,        -- 1, 2 and 5 times powers of ten, 100 us to 10 s, none longer than the run
+    utilisation REAL NOT NULL,           -- part of the window in which it did not stand for collections; 0: it stood for all of one
+    worst_ns    INTEGER NOT NULL,        -- begin of the worst window
+    PRIMARY KEY (run_id, heap_id, window_ns)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE lifetime_stat (             -- how long freed blocks lived: powers of two of ns, whole process
     run_id   INTEGER NOT NULL,
     low_ns   INTEGER NOT NULL,
