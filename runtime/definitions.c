@@ -30,7 +30,7 @@ static struct memory {
     uint8_t log[LOG_BYTES] __attribute__((aligned(8)));
 } * _Atomic memory;
 
-static _Atomic uint32_t given[MR_DEFINE_KINDS];
+_Atomic uint32_t mr_definitions_given[MR_DEFINE_KINDS];
 static _Atomic uint64_t refused;
 static struct mr_shared *_Atomic mirror;
 static bool mirror_in_file;
@@ -149,11 +149,11 @@ static uint32_t add_row(struct memory *there, const struct row *row, uint32_t *i
     uint64_t at = take_room(&there->log_used, LOG_BYTES, row_bytes(row));
     if (at == UINT64_MAX)
         return 0;
-    uint32_t last = mr_load_relaxed(&given[row->kind]);
+    uint32_t last = mr_load_relaxed(&mr_definitions_given[row->kind]);
     do {
         if (last >= kinds[row->kind].limit)
             return 0;
-    } while (!atomic_compare_exchange_weak(&given[row->kind], &last, last + 1));
+    } while (!atomic_compare_exchange_weak(&mr_definitions_given[row->kind], &last, last + 1));
     *id = last + 1;
     fill(there->log + at, row, *id);
     mr_store_release(&there->rows[row->kind][*id], (uint32_t)(at / 8) + 1);
@@ -212,13 +212,6 @@ uint32_t mr_define_text(const char *text)
     return text ? mr_define_name(text, strnlen(text, MR_NAME_BYTES_MAX)) : 0;
 }
 
-uint32_t mr_defined_count(enum mr_definition kind) { return mr_load_relaxed(&given[kind]); }
-
-bool mr_is_defined(enum mr_definition kind, uint32_t id)
-{
-    return id - 1u < mr_load_relaxed(&given[kind]);
-}
-
 uint64_t mr_definition_argument(enum mr_definition kind, uint32_t id, unsigned index)
 {
     struct memory *there = mr_load_acquire(&memory);
@@ -240,7 +233,7 @@ void mr_definitions_mirror(struct mr_shared *shared, bool in_file)
     if (!shared || !there)
         return;
     for (unsigned kind = 1; kind < MR_DEFINE_KINDS; kind++) {
-        uint32_t count = mr_load_relaxed(&given[kind]);
+        uint32_t count = mr_load_relaxed(&mr_definitions_given[kind]);
         for (uint32_t id = 1; id <= count; id++) {
             uint32_t offset = mr_load_acquire(&there->rows[kind][id]);
             if (!offset)

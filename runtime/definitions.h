@@ -17,6 +17,7 @@
 #ifndef MEMREC_DEFINITIONS_H
 #define MEMREC_DEFINITIONS_H
 
+#include "atomics.h"
 #include "schema/ring_layout.h"
 
 #include <stdbool.h>
@@ -31,11 +32,18 @@ uint32_t mr_define(enum mr_definition kind, const uint64_t *arguments, unsigned 
 uint32_t mr_define_name(const char *text, size_t bytes);
 uint32_t mr_define_text(const char *text);
 
-/* Whether the id was given. */
-bool mr_is_defined(enum mr_definition kind, uint32_t id);
+/* Ids given so far, by kind: 1 to this. */
+extern _Atomic uint32_t mr_definitions_given[MR_DEFINE_KINDS] MR_HIDDEN;
 
-/* How many ids of a kind were given. */
-uint32_t mr_defined_count(enum mr_definition kind);
+static inline uint32_t mr_defined_count(enum mr_definition kind)
+{
+    return mr_load_relaxed(&mr_definitions_given[kind]);
+}
+
+static inline bool mr_is_defined(enum mr_definition kind, uint32_t id)
+{
+    return id - 1u < mr_defined_count(kind);
+}
 
 /* Argument of a definition that was given. */
 uint64_t mr_definition_argument(enum mr_definition kind, uint32_t id, unsigned index);

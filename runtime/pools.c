@@ -37,7 +37,6 @@ static struct pool {
 } pools[POOLS_MAX + 1];
 
 static _Atomic uint32_t first_of_stream[STREAMS_MAX + 1];
-static _Atomic uint64_t overflows, overflow_bytes;
 static _Atomic uint64_t snapshots;
 
 /* What the drain thread told last. */
@@ -63,9 +62,12 @@ void mr_pools_follow(uint32_t pool, uint32_t stream)
 
 void mr_pools_overflows(uint64_t out[2])
 {
-    bool any = mr_defined_count(MR_DEFINE_POOL) > 0;
-    out[0] = any ? mr_load_relaxed(&overflows) : MR_UNKNOWN;
-    out[1] = any ? mr_load_relaxed(&overflow_bytes) : MR_UNKNOWN;
+    uint32_t count = mr_defined_count(MR_DEFINE_POOL);
+    out[0] = out[1] = count ? 0 : MR_UNKNOWN;
+    for (uint32_t id = 1; id <= count && id <= POOLS_MAX; id++) {
+        out[0] += mr_load_relaxed(&pools[id].field[OVERFLOWS]);
+        out[1] += mr_load_relaxed(&pools[id].field[OVERFLOW_BYTES]);
+    }
 }
 
 void mr_pools_check_resets(uint32_t stream)
@@ -103,8 +105,6 @@ API void memrec_pool_overflow(memrec_pool_id id, uint64_t bytes)
         return;
     mr_fetch_add_relaxed(&pools[id].field[OVERFLOWS], 1);
     mr_fetch_add_relaxed(&pools[id].field[OVERFLOW_BYTES], bytes);
-    mr_fetch_add_relaxed(&overflows, 1);
-    mr_fetch_add_relaxed(&overflow_bytes, bytes);
 }
 
 API void memrec_pool_wait(memrec_pool_id id, uint64_t wait_ns)

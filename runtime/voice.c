@@ -27,91 +27,130 @@ bool mr_voice_refuse(void)
 
 uint64_t mr_voice_refused(void) { return mr_load_relaxed(&refused); }
 
-/* The calling thread, when it may speak now. */
-static struct mr_thread_slot *speaker(void)
+/* The calling thread, when it may speak now: registered and with a ring, if need be. */
+static __attribute__((noinline)) struct mr_thread_slot *speaker_slowly(void)
 {
     struct mr_session *session = &mr_session;
+    int kept_errno = errno;
     struct mr_thread_slot *self = mr_thread_current(SIZE_MAX);
-    if (mr_state() != MR_STATE_ON || mr_load_relaxed(&session->paused))
-        return NULL;
-    if (!self || self->busy) { /* no slot was left, or a signal handler inside the recorder */
+    uint64_t *data;
+    if (mr_state() != MR_STATE_ON || mr_load_relaxed(&session->paused)) {
+        self = NULL;
+    } else if (!self ||
+               self->busy) { /* no slot was left, or a signal handler inside the recorder */
         mr_fetch_add_relaxed(&session->shared->dropped_marks, 1);
-        return NULL;
+        self = NULL;
+    } else if (mr_thread_enter(self)) {
+        bool has_ring = mr_thread_ring(self, &data) != NULL;
+        mr_thread_leave(self);
+        if (!has_ring) {
+            mr_fetch_add_relaxed(&session->shared->dropped_marks, 1);
+            self = NULL;
+        }
     }
+    errno = kept_errno;
     return self;
 }
 
-/* Room for a mark of `count` arguments; its words are filled by the caller. */
-static bool push(struct mr_thread_slot *self, uint64_t *words, enum mr_mark kind, unsigned count)
+static inline struct mr_thread_slot *speaker(void)
+{
+    struct mr_thread_slot *self = mr_self;
+    bool ready = mr_thread_is_current(self) && *mr_alive && !self->busy &&
+                 self->ring != UINT32_MAX && !mr_load_relaxed(&mr_session.paused);
+    return __builtin_expect(ready, 1) ? self : speaker_slowly();
+}
+
+/* The counters C of TRACE_FORMAT.md, section 12. */
+#define COUNTERS_MAX 7u
+
+static inline unsigned counter_count(void) { return mr_defined_count(MR_DEFINE_HEAP) ? 7 : 3; }
+
+static void put_heap_counters(uint64_t *out)
+{
+    uint32_t heaps = mr_defined_count(MR_DEFINE_HEAP);
+    struct mr_heap_slot *heap = mr_heaps;
+    memset(out, 0, 4 * sizeof *out);
+    for (uint32_t i = 0; i < heaps && i < MR_HEAPS_MAX; i++, heap++) {
+        out[0] += mr_load_relaxed(&heap->bytes_base) - mr_load_relaxed(&heap->countdown);
+        out[1] += mr_load_relaxed(&heap->alloc_calls);
+        out[2] += mr_load_relaxed(&heap->freed_bytes);
+        out[3] += mr_load_relaxed(&heap->free_calls);
+    }
+}
+
+static inline void fill(uint64_t *words, struct mr_thread_slot *self, enum mr_mark kind,
+                        uint64_t ticks, const uint64_t *arguments, unsigned count,
+                        unsigned counters)
+{
+    words[0] = mr_mark_meta(kind, count + counters, self->id);
+    words[1] = ticks;
+    words += MR_MARK_WORDS;
+    for (unsigned i = 0; i < count; i++)
+        words[i] = arguments[i];
+    if (!counters)
+        return;
+    words[count] = mr_load_relaxed(&self->bytes_base) - mr_load_relaxed(&self->countdown);
+    words[count + 1] = mr_load_relaxed(&self->alloc_calls);
+    words[count + 2] = mr_load_relaxed(&self->free_calls);
+    if (counters > 3)
+        put_heap_counters(words + count + 3);
+}
+
+/* At the end of the ring, or when it is full. */
+static __attribute__((noinline)) bool push_slowly(struct mr_thread_slot *self, enum mr_mark kind,
+                                                  uint64_t ticks, const uint64_t *arguments,
+                                                  unsigned count, unsigned counters)
 {
     struct mr_session *session = &mr_session;
-    uint64_t *data;
-    if (!mr_thread_enter(self))
-        return false;
+    uint64_t words[MR_MARK_WORDS + MR_MARK_ARGS_MAX], *data;
     struct mr_ring *ring = mr_thread_ring(self, &data);
-    words[0] = mr_mark_meta(kind, count, self->id);
-    words[1] = mr_ticks();
-    /* The last eighth of a ring is for frees. */
-    bool pushed = ring && mr_ring_push(ring, data, session->ring_mask, words, MR_MARK_WORDS + count,
-                                       session->ring_mask / 8);
+    fill(words, self, kind, ticks, arguments, count, counters);
+    bool pushed = ring && mr_ring_push(ring, data, session->ring_mask, words,
+                                       MR_MARK_WORDS + count + counters, session->ring_mask / 8);
     if (!pushed)
         mr_fetch_add_relaxed(&session->shared->dropped_marks, 1);
+    return pushed;
+}
+
+/* Publishes a mark of `self`, and its thread's counters when asked to. The last eighth of a ring is left
+ * to frees. In line, so that arguments go straight to the ring. */
+static inline __attribute__((always_inline)) bool push(struct mr_thread_slot *self,
+                                                       enum mr_mark kind, uint64_t ticks,
+                                                       const uint64_t *arguments, unsigned count,
+                                                       unsigned counters)
+{
+    struct mr_session *session = &mr_session;
+    if (!self || !mr_thread_enter(self))
+        return false;
+    struct mr_ring *ring = &session->rings[self->ring];
+    uint64_t mask = session->ring_mask, bytes = (mask + 1) * sizeof(uint64_t);
+    uint64_t head = mr_load_relaxed(&ring->head);
+    uint64_t used = head - mr_load_acquire(&ring->tail); /* pairs with C1 of ring.h */
+    unsigned words = MR_MARK_WORDS + count + counters;
+    bool pushed = true;
+    if (__builtin_expect(used + words + mask / 8 <= mask + 1 && (head & mask) + words <= mask + 1,
+                         1)) {
+        uint64_t *data = (uint64_t *)(session->ring_data + self->ring * bytes);
+        fill(data + (head & mask), self, kind, ticks, arguments, count, counters);
+        if (used + words > mr_load_relaxed(&ring->high_water))
+            mr_store_relaxed(&ring->high_water, used + words);
+        mr_store_release(&ring->head, head + words); /* P1 of ring.h */
+    } else {
+        pushed = push_slowly(self, kind, ticks, arguments, count, counters);
+    }
     mr_thread_leave(self);
     return pushed;
 }
 
 bool mr_voice_push(enum mr_mark kind, const uint64_t *arguments, unsigned count)
 {
-    uint64_t words[MR_MARK_WORDS + MR_MARK_ARGS_MAX];
-    int kept_errno = errno;
-    struct mr_thread_slot *self = speaker();
-    if (self) {
-        memcpy(words + MR_MARK_WORDS, arguments, count * sizeof *arguments);
-        if (!push(self, words, kind, count))
-            self = NULL;
-    }
-    errno = kept_errno;
-    return self != NULL;
-}
-
-/* The counters C of TRACE_FORMAT.md, section 12: how many words they are. */
-static unsigned put_counters(struct mr_thread_slot *self, uint64_t *out)
-{
-    out[0] = mr_load_relaxed(&self->bytes_base) - mr_load_relaxed(&self->countdown);
-    out[1] = mr_load_relaxed(&self->alloc_calls);
-    out[2] = mr_load_relaxed(&self->free_calls);
-    uint32_t heaps = mr_defined_count(MR_DEFINE_HEAP);
-    if (!heaps)
-        return 3;
-    memset(out + 3, 0, 4 * sizeof *out);
-    struct mr_heap_slot *heap = mr_heaps;
-    for (uint32_t i = 0; i < heaps && i < MR_HEAPS_MAX; i++, heap++) {
-        out[3] += mr_load_relaxed(&heap->bytes_base) - mr_load_relaxed(&heap->countdown);
-        out[4] += mr_load_relaxed(&heap->alloc_calls);
-        out[5] += mr_load_relaxed(&heap->freed_bytes);
-        out[6] += mr_load_relaxed(&heap->free_calls);
-    }
-    return 7;
+    return push(speaker(), kind, mr_ticks(), arguments, count, 0);
 }
 
 /* A begin or an end: its arguments, then the counters. */
-static void say_counted(enum mr_mark kind, const uint64_t *arguments, unsigned count)
-{
-    uint64_t words[MR_MARK_WORDS + MR_MARK_ARGS_MAX];
-    int kept_errno = errno;
-    struct mr_thread_slot *self = speaker();
-    if (self) {
-        for (unsigned i = 0; i < count; i++)
-            words[MR_MARK_WORDS + i] = arguments[i];
-        count += put_counters(self, words + MR_MARK_WORDS + count);
-        push(self, words, kind, count);
-    }
-    errno = kept_errno;
-}
-
-#define SAY_COUNTED(kind, ...)                                                                     \
-    say_counted(kind, (const uint64_t[]){__VA_ARGS__},                                             \
-                sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
+#define SAY_COUNTED(self, kind, ticks, ...)                                                        \
+    push(self, kind, ticks, (const uint64_t[]){__VA_ARGS__},                                       \
+         sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), counter_count())
 
 /* Frames */
 
@@ -134,12 +173,12 @@ static void read_faults(bool asked, uint64_t out[2])
     }
 }
 
-static void say_frame(enum mr_mark kind, memrec_stream_id stream, bool ask_faults)
+static void say_frame(enum mr_mark kind, memrec_stream_id stream, uint64_t ticks, bool ask_faults)
 {
     uint64_t faults[2], overflows[2];
     read_faults(ask_faults, faults);
     mr_pools_overflows(overflows);
-    SAY_COUNTED(kind, stream, faults[0], faults[1], overflows[0], overflows[1]);
+    SAY_COUNTED(speaker(), kind, ticks, stream, faults[0], faults[1], overflows[0], overflows[1]);
 }
 
 API void memrec_frame_begin(memrec_stream_id stream)
@@ -149,8 +188,9 @@ API void memrec_frame_begin(memrec_stream_id stream)
         return;
     }
     struct stream *state = &streams[stream];
-    mr_store_relaxed(&state->begin_ticks, mr_ticks());
-    say_frame(MR_MARK_FRAME_BEGIN, stream, mr_load_relaxed(&state->is_long));
+    uint64_t ticks = mr_ticks();
+    mr_store_relaxed(&state->begin_ticks, ticks);
+    say_frame(MR_MARK_FRAME_BEGIN, stream, ticks, mr_load_relaxed(&state->is_long));
 }
 
 API void memrec_frame_end(memrec_stream_id stream)
@@ -161,17 +201,17 @@ API void memrec_frame_end(memrec_stream_id stream)
     }
     struct stream *state = &streams[stream];
     bool asked = mr_load_relaxed(&state->is_long);
-    uint64_t ticks = mr_ticks() - mr_load_relaxed(&state->begin_ticks);
+    uint64_t now = mr_ticks(), ticks = now - mr_load_relaxed(&state->begin_ticks);
     uint64_t long_ticks = mr_load_relaxed(&mr_session.ticks_per_ms) * LONG_FRAME_MS;
     mr_store_relaxed(&state->is_long, long_ticks && ticks >= long_ticks);
     mr_pools_check_resets(stream);
-    say_frame(MR_MARK_FRAME_END, stream, asked);
+    say_frame(MR_MARK_FRAME_END, stream, now, asked);
 }
 
 static void say_phase(enum mr_mark kind, memrec_stream_id stream, memrec_name_id phase)
 {
     if (mr_is_defined(MR_DEFINE_STREAM, stream) && phase)
-        SAY_COUNTED(kind, stream, phase);
+        SAY_COUNTED(speaker(), kind, mr_ticks(), stream, phase);
     else
         mr_voice_refuse();
 }
@@ -190,12 +230,12 @@ API void memrec_phase_end(memrec_stream_id stream, memrec_name_id phase)
 
 API void memrec_eval_begin(memrec_name_id label, memrec_heap_id heap, uint64_t heap_used_bytes)
 {
-    SAY_COUNTED(MR_MARK_EVAL_BEGIN, label, heap, heap_used_bytes);
+    SAY_COUNTED(speaker(), MR_MARK_EVAL_BEGIN, mr_ticks(), label, heap, heap_used_bytes);
 }
 
 API void memrec_eval_end(uint64_t heap_used_bytes, uint64_t arena_high_water_bytes)
 {
-    SAY_COUNTED(MR_MARK_EVAL_END, heap_used_bytes, arena_high_water_bytes);
+    SAY_COUNTED(speaker(), MR_MARK_EVAL_END, mr_ticks(), heap_used_bytes, arena_high_water_bytes);
 }
 
 /* Spans */
@@ -206,13 +246,11 @@ enum { SPAN_ENTERED = 0, SPAN_TOLD = 1 };
 static memrec_span_id begin_span(memrec_name_id kind, memrec_name_id label, uint64_t how,
                                  memrec_span_id parent)
 {
-    int kept_errno = errno;
     struct mr_thread_slot *self = speaker();
-    errno = kept_errno;
     if (!self)
         return 0;
     memrec_span_id span = (uint64_t)self->id << 32 | ++self->spans;
-    SAY_COUNTED(MR_MARK_SPAN_BEGIN, span, kind, label, how, parent);
+    SAY_COUNTED(self, MR_MARK_SPAN_BEGIN, mr_ticks(), span, kind, label, how, parent);
     return span;
 }
 
@@ -230,7 +268,7 @@ API memrec_span_id memrec_span_begin_in(memrec_span_id parent, memrec_name_id ki
 API void memrec_span_end(memrec_span_id span, enum memrec_end end)
 {
     if (span)
-        SAY_COUNTED(MR_MARK_SPAN_END, span, (uint64_t)end);
+        SAY_COUNTED(speaker(), MR_MARK_SPAN_END, mr_ticks(), span, (uint64_t)end);
 }
 
 API void memrec_span_enter(memrec_span_id span)
