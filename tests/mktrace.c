@@ -3,6 +3,8 @@
  * sections, the sections blocks; damage is done to the bytes at last. */
 #include "mktrace.h"
 
+#include "mark_names.h"
+
 #include "schema/trace_format.h"
 #include "schema/varint.h"
 
@@ -89,8 +91,12 @@ enum item_kind {
     ITEM_THREAD,
     ITEM_GONE,
     ITEM_RAW,
+    ITEM_DEFINE,
     ITEM_EVENT,
+    ITEM_MARK,
+    ITEM_MOVE, /* a mark whose key is found when it is written */
     ITEM_COUNTERS,
+    ITEM_HEAP_COUNTERS,
     ITEM_METRIC,
     ITEM_GAUGE,
     ITEM_BLOCK,
@@ -105,8 +111,12 @@ struct item { /* which members mean something depends on the kind */
     uint8_t op, interval;
     uint32_t thread;
     uint64_t address, size_bytes, extra_bytes, id, stack;
-    uint64_t a, b, c, flags;
-    struct bytes row; /* of kinds that are already encoded */
+    uint64_t a, b, c, d, flags;
+    uint32_t heap, class_id;
+    uint32_t position; /* of a mark: events of its section before it */
+    unsigned mark;     /* enum mr_mark, or any other */
+    struct bytes
+        row; /* of kinds that are already encoded; of a mark: its arguments, 8 bytes each */
 };
 
 struct name {
@@ -132,6 +142,7 @@ struct maker {
     int line;
     bool failed;
     char *words[WORDS_MAX];
+    bool quoted[WORDS_MAX];
     size_t word_count, word; /* word: the next to take */
     uint64_t shift_ns, iteration;
 
@@ -139,7 +150,8 @@ struct maker {
     size_t item_count, item_capacity;
     uint64_t now_ns, latest_ns;
     struct name stacks[NAMES_MAX], metrics[NAMES_MAX], modules[NAMES_MAX];
-    size_t stack_count, metric_count, module_count;
+    struct name threads[NAMES_MAX], strings[NAMES_MAX], places[NAMES_MAX];
+    size_t stack_count, metric_count, module_count, thread_count, string_count, place_count;
     struct stack_node *nodes; /* from MR_STACK_FIRST_ID */
     size_t node_count;
     struct damage damages[64];
@@ -187,6 +199,7 @@ static void split_words(struct maker *maker, char *line)
         if (*at) {
             *at++ = '\0';
         }
+        maker->quoted[maker->word_count] = quoted;
         maker->words[maker->word_count++] = word;
     }
 }
@@ -447,6 +460,27 @@ static void make_thread(struct maker *maker)
     put_u(&item->row, tid);
     put_u(&item->row, ticks_of(item->time_ns));
     put_text(&item->row, name, strlen(name));
+    if (!find_name(maker->threads, maker->thread_count, name)) {
+        add_name(maker, maker->threads, &maker->thread_count, name)->id = id;
+    }
+}
+
+/* A thread by name or by number, if the statement says so. */
+static bool next_is_thread(struct maker *maker, uint32_t *thread)
+{
+    if (next_is(maker, "thread")) {
+        *thread = (uint32_t)next_number(maker);
+        return true;
+    }
+    const struct name *named =
+        maker->word < maker->word_count
+            ? find_name(maker->threads, maker->thread_count, maker->words[maker->word])
+            : NULL;
+    if (named) {
+        *thread = (uint32_t)named->id;
+        maker->word++;
+    }
+    return named;
 }
 
 static void make_module(struct maker *maker)
@@ -504,6 +538,165 @@ static bool make_gone(struct maker *maker)
     return true;
 }
 
+/* ---- definitions ----------------------------------------------------------------------------- */
+
+static void add_definition(struct maker *maker, unsigned kind, uint64_t id, const uint64_t *values,
+                           size_t count, const char *text)
+{
+    struct item *item = add_item(maker, ITEM_DEFINE);
+
+    put_u(&item->row, kind);
+    put_u(&item->row, id);
+    put_u(&item->row, count);
+    for (size_t i = 0; i < count; i++) {
+        put_u(&item->row, values[i]);
+    }
+    put_text(&item->row, text, strlen(text));
+}
+
+/* What is defined on the way counts from the start. */
+static void define_early(struct maker *maker, unsigned kind, uint64_t id, const uint64_t *values,
+                         size_t count, const char *text)
+{
+    add_definition(maker, kind, id, values, count, text);
+    maker->items[maker->item_count - 1].time_ns = 0;
+}
+
+/* The NAME id of a string; 0 of the empty one. */
+static uint64_t name_id(struct maker *maker, const char *string)
+{
+    struct name *known = find_name(maker->strings, maker->string_count, string);
+
+    if (!known && *string) {
+        known = add_name(maker, maker->strings, &maker->string_count, string);
+        define_early(maker, MR_DEFINE_NAME, known->id, NULL, 0, string);
+    }
+    return known ? known->id : 0;
+}
+
+/* The pc of a place: FUNCTION@[FILE[:LINE]]. */
+static uint64_t place_pc(struct maker *maker, const char *text)
+{
+    struct name *place = find_name(maker->places, maker->place_count, text);
+
+    if (!place) {
+        char *function = copied(text), *file = strchr(function, '@'), *line;
+
+        *file++ = '\0';
+        line = strrchr(file, ':');
+        if (line) {
+            *line++ = '\0';
+        }
+        uint64_t values[] = {name_id(maker, function), name_id(maker, file),
+                             line ? strtoull(line, NULL, 10) : 0};
+        place = add_name(maker, maker->places, &maker->place_count, text);
+        define_early(maker, MR_DEFINE_PLACE, place->id, values, 3, "");
+        free(function);
+    }
+    return MR_PLACE_PC + place->id;
+}
+
+/* A number, `unknown`, one of the words for numbers, or "a name", which becomes its id. */
+static uint64_t next_value(struct maker *maker)
+{
+    static const struct {
+        const char *word;
+        uint64_t value;
+    } words[] = {
+        {"unknown", MR_UNKNOWN},
+        {"none", 0},
+        {"slab", 0},
+        {"arena", 1},
+        {"tier", 2},
+        {"buffer", 3},
+        {"connection", 4},
+        {"ok", 0},
+        {"failed", 1},
+        {"cancelled", 2},
+        {"timed-out", 3},
+        {"full", 0},
+        {"minor", 1},
+        {"major", 2},
+        {"incremental", 3},
+        {"concurrent", 4},
+        {"memory", 0},
+        {"classes", 1},
+    };
+
+    if (maker->word < maker->word_count && maker->quoted[maker->word]) {
+        return name_id(maker, next_word(maker));
+    }
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (next_is(maker, words[i].word)) {
+            return words[i].value;
+        }
+    }
+    return next_number(maker);
+}
+
+static bool make_define(struct maker *maker)
+{
+    static const struct {
+        const char *word;
+        unsigned kind;
+        const char *arguments[MR_DEFINE_ARGS_MAX]; /* after the name */
+    } kinds[] = {
+        {"stream", MR_DEFINE_STREAM, {"budget"}},
+        {"heap", MR_DEFINE_HEAP, {"capacity", "generations"}},
+        {"pool", MR_DEFINE_POOL, {"kind", "stream", "slot", "capacity", "slots"}},
+        {"class", MR_DEFINE_CLASS, {"module"}},
+    };
+    size_t kind = 0, count = 1;
+
+    if (next_is(maker, "name")) {
+        uint64_t id = next_number(maker);
+
+        add_definition(maker, MR_DEFINE_NAME, id, NULL, 0, next_word(maker));
+        return true;
+    }
+    if (next_is(maker, "row")) {
+        uint64_t numbers[2 + MR_DEFINE_ARGS_MAX] = {0};
+
+        for (count = 0; !at_end(maker) && count < sizeof numbers / sizeof numbers[0]; count++) {
+            numbers[count] = next_value(maker);
+        }
+        add_definition(maker, (unsigned)numbers[0], numbers[1], numbers + 2,
+                       count > 2 ? count - 2 : 0, "");
+        return true;
+    }
+    while (kind < sizeof kinds / sizeof kinds[0] && !next_is(maker, kinds[kind].word)) {
+        kind++;
+    }
+    if (kind == sizeof kinds / sizeof kinds[0]) {
+        return complain(maker, "\"%s\" is not to be defined", next_word(maker));
+    }
+    uint64_t values[MR_DEFINE_ARGS_MAX] = {0};
+    uint64_t id = next_number(maker);
+    values[0] = name_id(maker, next_word(maker));
+    for (; kinds[kind].arguments[count - 1]; count++) {
+        bool is_amount = strncmp(kinds[kind].arguments[count - 1], "cap", 3) == 0 ||
+                         strcmp(kinds[kind].arguments[count - 1], "slots") == 0 ||
+                         strcmp(kinds[kind].arguments[count - 1], "generations") == 0;
+
+        values[count] = is_amount ? MR_UNKNOWN : 0;
+    }
+    while (!at_end(maker)) {
+        size_t i = 1;
+
+        while (i < count && !next_is(maker, kinds[kind].arguments[i - 1])) {
+            i++;
+        }
+        if (i == count) {
+            return complain(maker, "a %s has no \"%s\"", kinds[kind].word, next_word(maker));
+        }
+        values[i] = next_value(maker);
+    }
+    add_definition(maker, kinds[kind].kind, id, values, count, "");
+    return true;
+}
+
+/* ---- stacks ---------------------------------------------------------------------------------- */
+
 static uint64_t find_node(struct maker *maker, uint64_t parent, uint64_t pc)
 {
     for (size_t i = 0; i < maker->node_count; i++) {
@@ -531,7 +724,9 @@ static bool make_stack(struct maker *maker)
         } else if (depth == MR_STACK_DEPTH_MAX) {
             return complain(maker, "a stack has at most %d frames", MR_STACK_DEPTH_MAX);
         } else {
-            pcs[depth++] = next_number(maker);
+            pcs[depth++] = strchr(maker->words[maker->word], '@')
+                               ? place_pc(maker, next_word(maker))
+                               : next_number(maker);
         }
     }
     while (depth > 0) {
@@ -545,8 +740,36 @@ static bool make_stack(struct maker *maker)
     return true;
 }
 
+/* FRAME<FRAME<...: places and 0x pcs, innermost first; the last may be a stack's name. */
+static uint64_t written_stack(struct maker *maker, const char *word)
+{
+    const char *outer = strchr(word, '<');
+    size_t length = outer ? (size_t)(outer - word) : strlen(word);
+    char *frame = copied(word);
+    uint64_t node;
+
+    frame[length] = '\0';
+    bool is_pc = strncmp(frame, "0x", 2) == 0;
+    const struct name *stack = find_name(maker->stacks, maker->stack_count, frame);
+    if (stack && !outer) {
+        node = stack->id;
+    } else if (!is_pc && !strchr(frame, '@')) {
+        complain(maker, "\"%s\" is no frame", frame);
+        node = 0;
+    } else {
+        uint64_t parent = outer ? written_stack(maker, outer + 1) : MR_STACK_ROOT;
+
+        node = find_node(maker, parent, is_pc ? strtoull(frame, NULL, 16) : place_pc(maker, frame));
+    }
+    free(frame);
+    return node;
+}
+
 static uint64_t next_stack(struct maker *maker)
 {
+    if (maker->word < maker->word_count && strpbrk(maker->words[maker->word], "@<")) {
+        return written_stack(maker, next_word(maker));
+    }
     if (maker->word < maker->word_count &&
         strspn(maker->words[maker->word], "0123456789") == strlen(maker->words[maker->word])) {
         return next_number(maker);
@@ -559,26 +782,30 @@ static uint64_t next_stack(struct maker *maker)
     return stack ? stack->id : 0;
 }
 
-static bool make_alloc(struct maker *maker, uint32_t thread)
+/* Of malloc and its kin, or of a managed heap. */
+static bool make_alloc(struct maker *maker, uint32_t thread, bool managed)
 {
     static const char *const kinds[] = {"malloc", "calloc", "realloc", "aligned", "new"};
     struct item *item = add_item(maker, ITEM_EVENT);
 
     item->thread = thread;
-    item->op = MR_OP_MALLOC;
+    item->op = managed ? MR_OP_HEAP_ALLOC : MR_OP_MALLOC;
     item->interval = maker->full ? 0 : 1;
     item->address = next_number(maker);
     item->size_bytes = next_number(maker);
+    size_t place = maker->item_count - 1;
     while (!at_end(maker)) {
         if (next_is(maker, "via")) {
-            item->stack = next_stack(maker);
+            uint64_t stack = next_stack(maker); /* may add items */
+            item = &maker->items[place];
+            item->stack = stack;
         } else if (next_is(maker, "usable")) {
             item->extra_bytes = next_number(maker) - item->size_bytes;
         } else if (next_is(maker, "interval")) {
             item->interval = next_is(maker, "exact") ? 0 : (uint8_t)next_number(maker);
         } else if (next_is(maker, "id")) {
             item->id = next_number(maker);
-        } else if (next_is(maker, "kind")) {
+        } else if (!managed && next_is(maker, "kind")) {
             const char *kind = next_word(maker);
             size_t i = 0;
 
@@ -589,6 +816,10 @@ static bool make_alloc(struct maker *maker, uint32_t thread)
                 return complain(maker, "there is no kind \"%s\"", kind);
             }
             item->op = (uint8_t)(MR_OP_MALLOC + i);
+        } else if (managed && next_is(maker, "heap")) {
+            item->heap = (uint32_t)next_number(maker);
+        } else if (managed && next_is(maker, "class")) {
+            item->class_id = (uint32_t)next_number(maker);
         } else {
             return complain(maker, "an alloc has no \"%s\"", next_word(maker));
         }
@@ -596,15 +827,15 @@ static bool make_alloc(struct maker *maker, uint32_t thread)
     return true;
 }
 
-static bool make_free(struct maker *maker, uint32_t thread)
+static bool make_free(struct maker *maker, uint32_t thread, bool managed)
 {
     struct item *item = add_item(maker, ITEM_EVENT);
 
     item->thread = thread;
-    item->op = MR_OP_FREE;
+    item->op = managed ? MR_OP_HEAP_FREE : MR_OP_FREE;
     item->address = next_number(maker);
     while (!at_end(maker)) {
-        if (next_is(maker, "by-realloc")) {
+        if (!managed && next_is(maker, "by-realloc")) {
             item->op = MR_OP_FREE_BY_REALLOC;
         } else if (next_is(maker, "id")) {
             item->id = next_number(maker);
@@ -635,6 +866,84 @@ static bool make_counters(struct maker *maker)
             return complain(maker, "counters have no \"%s\"", next_word(maker));
         }
     }
+    return true;
+}
+
+static bool make_heap_counters(struct maker *maker, uint32_t thread)
+{
+    struct item *item = add_item(maker, ITEM_HEAP_COUNTERS);
+
+    item->thread = thread;
+    item->heap = (uint32_t)next_number(maker);
+    while (!at_end(maker)) {
+        if (next_is(maker, "allocs")) {
+            item->a = next_number(maker);
+        } else if (next_is(maker, "bytes")) {
+            item->b = next_number(maker);
+        } else if (next_is(maker, "frees")) {
+            item->c = next_number(maker);
+        } else if (next_is(maker, "freed")) {
+            item->d = next_number(maker);
+        } else {
+            return complain(maker, "counters of a heap have no \"%s\"", next_word(maker));
+        }
+    }
+    return true;
+}
+
+static void add_mark(struct maker *maker, unsigned kind, uint32_t thread, const uint64_t *values,
+                     size_t count)
+{
+    struct item *item = add_item(maker, ITEM_MARK);
+
+    item->mark = kind;
+    item->thread = thread;
+    put(&item->row, values, count * sizeof *values);
+}
+
+/* Arguments in order, or each behind its name; `c` and the counters at last. */
+static bool make_mark(struct maker *maker, unsigned kind, uint32_t thread)
+{
+    static const struct mark_names unknown_kind = {"mark-kind", "", false};
+    const struct mark_names *names = mark_names(kind);
+    uint64_t values[MR_MARK_ARGS_MAX];
+    size_t at = 0, count = 0;
+
+    names = names ? names : &unknown_kind;
+    size_t named = mark_argument_names(names);
+    while (!at_end(maker)) {
+        const char *word = maker->words[maker->word];
+        size_t place = mark_argument_named(names, word);
+
+        if (names->has_counters && next_is(maker, "c")) {
+            at = named;
+            continue;
+        }
+        if (place < named && !maker->quoted[maker->word]) {
+            at = place;
+            maker->word++;
+        }
+        if (at == MR_MARK_ARGS_MAX) {
+            return complain(maker, "a mark has at most %u arguments", MR_MARK_ARGS_MAX);
+        }
+        for (; count <= at; count++) {
+            values[count] = MR_UNKNOWN;
+        }
+        values[at++] = next_value(maker);
+    }
+    add_mark(maker, kind, thread, values, count);
+    return true;
+}
+
+/* A mark whose key is that of the object at an address. */
+static bool make_move(struct maker *maker, uint32_t thread)
+{
+    struct item *item = add_item(maker, ITEM_MOVE);
+
+    item->mark = MR_MARK_HEAP_MOVE;
+    item->thread = thread;
+    item->a = next_number(maker);
+    item->b = next_number(maker);
     return true;
 }
 
@@ -718,19 +1027,37 @@ static bool make_damage(struct maker *maker)
 static bool make_statement(struct maker *maker)
 {
     uint32_t thread = 1;
+    bool has_thread = false;
 
     maker->now_ns = maker->latest_ns;
     if (next_is(maker, "at")) {
         maker->now_ns = next_time(maker) + maker->shift_ns;
         maker->latest_ns = maker->now_ns > maker->latest_ns ? maker->now_ns : maker->latest_ns;
-        if (next_is(maker, "thread")) {
-            thread = (uint32_t)next_number(maker);
-        }
+        has_thread = next_is_thread(maker, &thread);
     }
     if (next_is(maker, "alloc")) {
-        make_alloc(maker, thread);
+        make_alloc(maker, thread, false);
     } else if (next_is(maker, "free")) {
-        make_free(maker, thread);
+        make_free(maker, thread, false);
+    } else if (next_is(maker, "object")) {
+        make_alloc(maker, thread, true);
+    } else if (next_is(maker, "object-free")) {
+        make_free(maker, thread, true);
+    } else if (next_is(maker, "object-move")) {
+        make_move(maker, thread);
+    } else if (next_is(maker, "heap-counters")) {
+        make_heap_counters(maker, thread);
+    } else if (next_is(maker, "define")) {
+        make_define(maker);
+    } else if (next_is(maker, "mark-kind")) {
+        unsigned kind = (unsigned)next_number(maker);
+
+        make_mark(maker, kind, thread);
+    } else if (maker->word < maker->word_count && mark_kind_named(maker->words[maker->word])) {
+        unsigned kind = mark_kind_named(next_word(maker));
+        bool is_recorders = kind == MR_MARK_POOL_STATE || kind == MR_MARK_PULL;
+
+        make_mark(maker, kind, is_recorders && !has_thread ? 0 : thread);
     } else if (next_is(maker, "run")) {
         make_run(maker);
     } else if (next_is(maker, "trace-id")) {
@@ -836,8 +1163,10 @@ static const char *make_lines(struct maker *maker, const char *at, bool inside)
 
 /* ---- sections -------------------------------------------------------------------------------- */
 
-struct open_block { /* an allocation not yet freed, sampled mode */
+struct open_block { /* an allocation not yet freed */
     uint64_t address, id;
+    bool managed;
+    uint32_t heap;
 };
 
 struct writer {
@@ -856,7 +1185,9 @@ struct writer {
     struct bytes section; /* rows of the section being filled */
     const struct item **events;
     size_t event_count, event_capacity; /* of the EVENTS section being filled */
-    struct bytes counters, gauges;
+    struct item **marks;
+    size_t mark_count, mark_capacity; /* of the MARKS section before it */
+    struct bytes counters, heap_counters, gauges;
     size_t gauge_count;
     uint64_t gauge_ticks;
     int64_t gauge_values[NAMES_MAX + 1];
@@ -904,12 +1235,53 @@ static void put_address(struct bytes *column, uint64_t address, uint64_t *predic
 }
 
 /* The columns of TRACE_FORMAT.md, one after the other in its table's order. */
+static void put_marks(struct writer *writer)
+{
+    static uint64_t last[MR_MARK_KINDS][MR_MARK_ARGS_MAX]; /* by kind, the unknown ones as 0 */
+    struct bytes columns[MR_MARKS_COLUMNS] = {{0}}, content = {0};
+    uint64_t base_ticks = ticks_of(writer->marks[0]->time_ns), ticks = base_ticks, position = 0;
+
+    memset(last, 0, sizeof last);
+    for (size_t i = 0; i < writer->mark_count; i++) {
+        const struct item *mark = writer->marks[i];
+        size_t count = mark->row.count / sizeof(uint64_t);
+        uint8_t count_byte = (uint8_t)count;
+        uint64_t *previous = last[mark->mark < MR_MARK_KINDS ? mark->mark : 0];
+
+        put_u(&columns[MR_MARKS_KIND], mark->mark);
+        put_s(&columns[MR_MARKS_TIME], ticks_of(mark->time_ns) - ticks);
+        ticks = ticks_of(mark->time_ns);
+        put_u(&columns[MR_MARKS_THREAD], mark->thread);
+        put_u(&columns[MR_MARKS_POSITION], mark->position - position);
+        position = mark->position;
+        put(&columns[MR_MARKS_ARGUMENT_COUNT], &count_byte, 1);
+        for (size_t j = 0; j < count; j++) {
+            uint64_t value;
+
+            memcpy(&value, mark->row.at + j * sizeof value, sizeof value);
+            put_s(&columns[MR_MARKS_ARGUMENTS], value - previous[j]);
+            previous[j] = value;
+        }
+    }
+    put_u(&content, writer->mark_count);
+    put_u(&content, base_ticks);
+    for (size_t i = 0; i < MR_MARKS_COLUMNS; i++) {
+        put_bytes(&content, &columns[i]);
+        free(columns[i].at);
+    }
+    put_section(writer, MR_SECTION_MARKS, &content);
+    free(content.at);
+    writer->mark_count = 0;
+}
+
+/* Likewise. */
 static void put_events(struct writer *writer)
 {
     bool has_ids = !writer->maker->full;
     struct bytes columns[MR_COLUMN_COUNT] = {{0}}, content = {0};
     uint64_t base_ticks = ticks_of(writer->events[0]->time_ns), base_id = 0, base_address = 0;
     uint64_t ticks = base_ticks, id, address, allocs = 0;
+    size_t column_count = MR_COLUMN_OBJECT; /* one more when there are managed objects */
 
     for (size_t i = writer->event_count; i-- > 0;) { /* bases: of the first allocation */
         if (writer->events[i]->op & MR_OP_ALLOC) {
@@ -933,6 +1305,11 @@ static void put_events(struct writer *writer)
             put_u(&columns[MR_COLUMN_EXTRA], event->extra_bytes);
             put_u(&columns[MR_COLUMN_STACK], event->stack);
             put_u(&columns[MR_COLUMN_INTERVAL], event->interval);
+            if (event->op == MR_OP_HEAP_ALLOC) {
+                put_u(&columns[MR_COLUMN_OBJECT], event->heap);
+                put_u(&columns[MR_COLUMN_OBJECT], event->class_id);
+                column_count = MR_COLUMN_COUNT;
+            }
             if (has_ids) {
                 put_s(&columns[MR_COLUMN_ID], event->id - id);
                 id = event->id;
@@ -949,7 +1326,7 @@ static void put_events(struct writer *writer)
     put_u(&content, base_ticks);
     put_u(&content, base_id);
     put_u(&content, base_address);
-    for (size_t i = 0; i < MR_COLUMN_COUNT; i++) {
+    for (size_t i = 0; i < column_count; i++) {
         put_bytes(&content, &columns[i]);
         free(columns[i].at);
     }
@@ -967,6 +1344,9 @@ static void end_section(struct writer *writer)
         [ITEM_THREAD] = MR_SECTION_THREAD, [ITEM_GONE] = MR_SECTION_MODULE_GONE,
         [ITEM_METRIC] = MR_SECTION_METRIC,
     };
+    if (writer->mark_count) {
+        put_marks(writer);
+    }
     if (writer->event_count) {
         put_events(writer);
     }
@@ -976,29 +1356,43 @@ static void end_section(struct writer *writer)
     }
 }
 
+static struct open_block *find_open(struct writer *writer, uint64_t address, bool managed)
+{
+    for (size_t i = writer->open_count; i-- > 0;) {
+        if (writer->open[i].address == address && writer->open[i].managed == managed) {
+            return &writer->open[i];
+        }
+    }
+    return NULL;
+}
+
+static void not_there(struct writer *writer, int line, uint64_t address)
+{
+    writer->maker->line = line;
+    complain(writer->maker, "nothing at 0x%llx is there to be freed", (unsigned long long)address);
+}
+
 static void add_event(struct writer *writer, struct item *event)
 {
     struct maker *maker = writer->maker;
-    struct open_block *open = writer->open;
+    bool managed = (event->op & ~MR_OP_ALLOC) == MR_OP_HEAP_FREE;
     uint64_t ticks = ticks_of(event->time_ns);
 
     if (event->op & MR_OP_ALLOC) {
         announce_node(writer, event->stack);
         event->id = event->id ? event->id : writer->next_id;
         writer->next_id = event->id + 1;
-        writer->open = open = grown(open, (writer->open_count + 1) * sizeof *open);
-        open[writer->open_count++] = (struct open_block){event->address, event->id};
-    } else if (!maker->full) {
-        for (size_t i = writer->open_count; i-- > 0 && !event->id;) {
-            if (open[i].address == event->address) {
-                event->id = open[i].id;
-                open[i] = open[--writer->open_count];
-            }
-        }
-        if (!event->id) {
-            maker->line = event->line;
-            complain(maker, "nothing at 0x%llx is there to be freed",
-                     (unsigned long long)event->address);
+        writer->open = grown(writer->open, (writer->open_count + 1) * sizeof *writer->open);
+        writer->open[writer->open_count++] =
+            (struct open_block){event->address, event->id, managed, event->heap};
+    } else if (!event->id) {
+        struct open_block *open = find_open(writer, event->address, managed);
+
+        if (open) {
+            event->id = open->id;
+            *open = writer->open[--writer->open_count];
+        } else if (!maker->full) {
+            not_there(writer, event->line, event->address);
         }
     }
     if (writer->event_count == writer->event_capacity) {
@@ -1010,6 +1404,29 @@ static void add_event(struct writer *writer, struct item *event)
         writer->first_ticks = ticks;
     }
     writer->last_ticks = ticks;
+}
+
+static void resolve_move(struct writer *writer, struct item *move)
+{
+    struct open_block *open = find_open(writer, move->a, true);
+
+    if (!open) {
+        not_there(writer, move->line, move->a);
+        return;
+    }
+    uint64_t values[] = {open->heap, writer->maker->full ? move->a : open->id, move->b};
+    put(&move->row, values, sizeof values);
+    open->address = move->b;
+}
+
+static void add_mark_row(struct writer *writer, struct item *mark)
+{
+    mark->position = (uint32_t)writer->event_count;
+    if (writer->mark_count == writer->mark_capacity) {
+        writer->mark_capacity = 2 * writer->mark_capacity + 64;
+        writer->marks = grown(writer->marks, writer->mark_capacity * sizeof *writer->marks);
+    }
+    writer->marks[writer->mark_count++] = mark;
 }
 
 static void add_gauge(struct writer *writer, const struct item *gauge)
@@ -1038,6 +1455,17 @@ static void add_counters(struct bytes *rows, const struct item *item)
     put_u(rows, item->c);
 }
 
+static void add_heap_counters(struct bytes *rows, const struct item *item)
+{
+    put_u(rows, ticks_of(item->time_ns));
+    put_u(rows, item->thread);
+    put_u(rows, item->heap);
+    put_u(rows, item->a);
+    put_u(rows, item->b);
+    put_u(rows, item->c);
+    put_u(rows, item->d);
+}
+
 static void end_block(struct writer *writer, bool last)
 {
     struct maker *maker = writer->maker;
@@ -1045,6 +1473,9 @@ static void end_block(struct writer *writer, bool last)
     end_section(writer);
     if (writer->counters.count) {
         put_section(writer, MR_SECTION_THREAD_COUNTERS, &writer->counters);
+    }
+    if (writer->heap_counters.count) {
+        put_section(writer, MR_SECTION_HEAP_COUNTERS, &writer->heap_counters);
     }
     if (writer->gauge_count) {
         struct bytes content = {0};
@@ -1096,6 +1527,7 @@ static void end_block(struct writer *writer, bool last)
     writer->events_written += header.event_count;
     writer->offsets[++writer->block_count] = writer->file.count;
     writer->payload.count = writer->counters.count = writer->gauges.count = 0;
+    writer->heap_counters.count = 0;
     writer->gauge_count = writer->block_events = 0;
     writer->announced_more = 0;
 }
@@ -1105,20 +1537,34 @@ static void add_to_block(struct writer *writer, struct item *item)
     bool is_row = item->kind <= ITEM_GONE || item->kind == ITEM_METRIC;
 
     if (is_row || item->kind == ITEM_RAW) {
-        if (writer->event_count || item->kind != writer->section_kind) {
+        if (writer->event_count || writer->mark_count || item->kind != writer->section_kind) {
             end_section(writer);
         }
         writer->section_kind = item->kind;
         put(is_row ? &writer->section : &writer->payload, item->row.at, item->row.count);
-    } else if (item->kind == ITEM_EVENT) {
-        if (!writer->event_count) {
+    } else if (item->kind == ITEM_DEFINE) { /* stands before what is being filled */
+        if (writer->section.count) {
             end_section(writer);
         }
-        add_event(writer, item);
+        put_section(writer, MR_SECTION_DEFINE, &item->row);
+    } else if (item->kind == ITEM_EVENT || item->kind == ITEM_MARK || item->kind == ITEM_MOVE) {
+        if (writer->section.count) {
+            end_section(writer);
+        }
+        if (item->kind == ITEM_MOVE) {
+            resolve_move(writer, item);
+        }
+        if (item->kind == ITEM_EVENT) {
+            add_event(writer, item);
+        } else {
+            add_mark_row(writer, item);
+        }
     } else if (item->kind == ITEM_GAUGE) {
         add_gauge(writer, item);
     } else if (item->kind == ITEM_COUNTERS) {
         add_counters(&writer->counters, item);
+    } else if (item->kind == ITEM_HEAP_COUNTERS) {
+        add_heap_counters(&writer->heap_counters, item);
     } else if (item->kind == ITEM_COUNT) {
         writer->announced_more += item->a;
     }
@@ -1218,6 +1664,9 @@ static void forget(struct maker *maker, struct writer *writer)
         free(maker->stacks[i].text);
         free(maker->metrics[i].text);
         free(maker->modules[i].text);
+        free(maker->threads[i].text);
+        free(maker->strings[i].text);
+        free(maker->places[i].text);
     }
     for (size_t i = 0; i < maker->damage_count; i++) {
         free(maker->damages[i].text);
@@ -1228,7 +1677,9 @@ static void forget(struct maker *maker, struct writer *writer)
     free(writer->events);
     free(writer->payload.at);
     free(writer->section.at);
+    free(writer->marks);
     free(writer->counters.at);
+    free(writer->heap_counters.at);
     free(writer->gauges.at);
     free(writer);
     free(maker);

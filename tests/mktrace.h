@@ -19,6 +19,30 @@
  *   at 20ms [thread 2] free 0x1000 [by-realloc] [id N]
  *       kinds: malloc calloc realloc aligned new. Without thread: 1. via 77: node 77, announced or not
  *   at 20ms counters 1 allocs 10 bytes 1000 frees 9 [ended] [inexact]
+ *
+ * What the program tells. Where a statement has `thread 2`, the name of a thread does as well: at 20ms main free 0x1000
+ *   [at 1ms] define stream 1 "screen" [budget 16666667]
+ *   define heap 1 "lua" [capacity 64M] [generations 2]
+ *   define pool 1 "scratch" [kind slab|arena|tier|buffer|connection] [stream 1] [slot 0] [capacity 1M] [slots N]
+ *   define class 1 "string" [module "lua"]
+ *   define name 7 "text" | define row KIND ID ARGUMENT...          as it is
+ *       amounts that are not told are unknown (capacity, generations, slots), the rest is 0
+ *   stack B = fib@fib.lua:12 main@fib.lua:30 0x401010               places among the return addresses
+ *   at 10ms object 0x1000 100 heap 1 [class 1] [via fib@fib.lua:12<main@<A] [usable N] [interval exact|K] [id N]
+ *       after via: places, addresses, and at last a stack's name, each called by the one behind its `<`
+ *   at 20ms object-free 0x1000 [id N]
+ *   at 20ms object-move 0x1000 0x2000          heap-move with the key of the object that is there
+ *   at 30ms heap-counters 1 allocs 10 bytes 1000 frees 5 freed 500
+ *   at 10ms main frame-begin 1                 a mark: TRACE_FORMAT.md's kind in small letters, then its arguments in
+ *   at 10ms gc-cycle heap 1 kind minor reason "full" used-before 100 used-after 60        order, or behind their names
+ *       (mark_names.c lists them; what is skipped is unknown, what is missing at the end is not written);
+ *   at 11ms main frame-end 1 minor-faults 3 c 1000 10 9 [2000 20 500 5]      c: the counters of the thread
+ *       An argument is a number, `unknown`, `none`, "a name", which gets a NAME id on the way, or one of
+ *       slab arena tier buffer connection, ok failed cancelled timed-out, full minor major incremental
+ *       concurrent, memory classes. pool-state and pull are of thread 0 unless told.
+ *   at 12ms mark "before the experiment"       also pause, resume, interval 33 ...
+ *   at 12ms mark-kind 99 1 2 3                 a kind that nobody knows
+ *
  *   metric process.rss_bytes [gauge|counter]   implied by the first gauge; unit by the name's end
  *   at 30ms gauge process.rss_bytes 123456
  *   repeat 100 every 5ms ... done              lines in between, again and again, each time 5 ms later;
