@@ -156,7 +156,7 @@ static uint32_t add_row(struct memory *there, const struct row *row, uint32_t *i
     } while (!atomic_compare_exchange_weak(&mr_definitions_given[row->kind], &last, last + 1));
     *id = last + 1;
     fill(there->log + at, row, *id);
-    mr_store_release(&there->rows[row->kind][*id], (uint32_t)(at / 8) + 1);
+    atomic_store(&there->rows[row->kind][*id], (uint32_t)(at / 8) + 1); /* D3 */
     return (uint32_t)(at / 8) + 1;
 }
 
@@ -172,9 +172,8 @@ static uint32_t find_or_add(struct memory *there, const struct row *row)
                 return 0;
             if (atomic_compare_exchange_strong(place, &slot, /* D2 */
                                                (hash >> 32) << 32 | offset)) {
-                /* With mr_definitions_mirror: it sees the row, or this sees the mirror. */
-                atomic_thread_fence(memory_order_seq_cst);
-                struct mr_shared *shared = mr_load_acquire(&mirror);
+                /* Sequentially consistent, as D3 and its partner: this sees the mirror, or it the row. */
+                struct mr_shared *shared = atomic_load(&mirror);
                 if (shared)
                     copy_to_mirror(shared, row, id);
                 return id;
@@ -227,15 +226,14 @@ uint64_t mr_definitions_refused(void) { return mr_load_relaxed(&refused); }
 void mr_definitions_mirror(struct mr_shared *shared, bool in_file)
 {
     mirror_in_file = in_file;
-    mr_store_release(&mirror, shared);
-    atomic_thread_fence(memory_order_seq_cst); /* with find_or_add */
+    atomic_store(&mirror, shared);
     struct memory *there = mr_load_acquire(&memory);
     if (!shared || !there)
         return;
     for (unsigned kind = 1; kind < MR_DEFINE_KINDS; kind++) {
-        uint32_t count = mr_load_relaxed(&mr_definitions_given[kind]);
+        uint32_t count = atomic_load(&mr_definitions_given[kind]);
         for (uint32_t id = 1; id <= count; id++) {
-            uint32_t offset = mr_load_acquire(&there->rows[kind][id]);
+            uint32_t offset = atomic_load(&there->rows[kind][id]); /* pairs with D3 */
             if (!offset)
                 continue;
             struct row row = row_at(there->log + (offset - 1) * (size_t)8);
