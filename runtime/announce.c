@@ -88,7 +88,8 @@ static void tell_stacks(struct mr_announcer *announcer, struct mr_encoder *encod
     uint32_t first = stacks->announced;
     bool covered = true;
     for (uint32_t i = first; i < stacks->count && covered; i++)
-        covered = mr_modules_cover(&announcer->modules, stacks->pcs[i] - 1);
+        covered = mr_pc_is_place(stacks->pcs[i]) ||
+                  mr_modules_cover(&announcer->modules, stacks->pcs[i] - 1);
     if (!covered) /* code that appeared without dlopen being called, or was generated */
         tell_modules(announcer, encoder, false);
     while (first < stacks->count) {
@@ -146,7 +147,7 @@ static void tell_counters(struct mr_announcer *announcer, struct mr_encoder *enc
     mr_encode_begin(encoder, MR_SECTION_THREAD_COUNTERS);
     mr_encode_uvarint(encoder, mr_ticks());
     mr_encode_uvarint(encoder, slot->id);
-    mr_encode_uvarint(encoder, flags);
+    mr_encode_uvarint(encoder, flags | (slot->flags & MR_THREAD_INEXACT));
     mr_encode_uvarint(encoder, allocs);
     mr_encode_uvarint(encoder, bytes);
     mr_encode_uvarint(encoder, frees);

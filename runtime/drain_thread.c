@@ -10,6 +10,7 @@
 #include "pages.h"
 #include "pools.h"
 #include "ring.h"
+#include "sampler.h"
 #include "thread.h"
 #include "write.h"
 
@@ -280,7 +281,9 @@ static uint32_t collect_owed_frees(uint64_t keys[MR_OWED_FREES])
 static void encode_owed_frees(const uint64_t *keys, uint32_t count, uint64_t now_ns)
 {
     for (uint32_t i = 0; i < count; i++) {
-        struct mr_event event = {.op = MR_OP_FREE, .ticks = mr_ticks(), .key = keys[i]};
+        struct mr_event event = {.op = keys[i] & MR_OBJECT_KEY ? MR_OP_HEAP_FREE : MR_OP_FREE,
+                                 .ticks = mr_ticks(),
+                                 .key = keys[i] & ~MR_OBJECT_KEY};
         mr_encode_event(&drain.encoder, &event);
         if (block_is_full())
             close_block(now_ns, 0);
@@ -319,7 +322,8 @@ static uint64_t fullest_ring(void)
 }
 
 /* Keeps the process under SAMPLES_PER_S_MAX: a budget that fills by the second and holds a burst;
- * when it is spent the interval doubles, when it was full for a second the interval halves. */
+ * when it is spent the interval doubles, when it was full for a second the interval halves, down to what was
+ * asked. */
 static void steer_interval(uint64_t now_ns)
 {
     struct mr_session *session = &mr_session;
@@ -334,13 +338,13 @@ static void steer_interval(uint64_t now_ns)
     if (drain.sample_budget < 0) {
         drain.sample_budget = 0;
         drain.calm_since_ns = now_ns;
-        if (code < 32)
-            mr_store_relaxed(&session->interval_code, code + 1);
+        mr_store_relaxed(&session->interval_code, mr_interval_coarser(code));
     } else if (drain.sample_budget < SAMPLE_BURST / 2) {
         drain.calm_since_ns = now_ns;
-    } else if (code > 1 && now_ns - drain.calm_since_ns > BLOCK_NS) {
+    } else if (mr_interval_rank(code) > mr_interval_rank(mr_load_relaxed(&session->asked_code)) &&
+               now_ns - drain.calm_since_ns > BLOCK_NS) {
         drain.calm_since_ns = now_ns;
-        mr_store_relaxed(&session->interval_code, code - 1);
+        mr_store_relaxed(&session->interval_code, mr_interval_finer(code));
     }
     if (drain.sample_budget > SAMPLE_BURST)
         drain.sample_budget = SAMPLE_BURST;

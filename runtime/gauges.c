@@ -319,7 +319,7 @@ static void tell_counters(struct mr_encoder *encoder)
     mr_gauges_tell(encoder, ticks, MR_METRIC_CPU, mr_thread_cpu_ns());
     if (!session->full)
         mr_gauges_tell(encoder, ticks, MR_METRIC_INTERVAL,
-                       session->options.interval_bytes << (code - 1));
+                       mr_interval_bytes(session->options.interval_bytes, code));
     mr_gauges_tell(encoder, ticks, MR_METRIC_RING_HIGH_WATER, high_water * 8);
     mr_gauges_tell(encoder, ticks, MR_METRIC_DROPPED_SAMPLES,
                    mr_load_relaxed(&session->shared->dropped_samples));

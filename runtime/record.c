@@ -5,11 +5,12 @@
 #include "gauges.h"
 #include "live_table.h"
 #include "os.h"
+#include "provider.h"
 #include "real_malloc.h"
 #include "ring.h"
 #include "sampler.h"
+#include "stack_hash.h"
 #include "thread.h"
-#include "unwinder.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -35,7 +36,7 @@ struct call {
 };
 
 /* Counts an allocation of `size` bytes and decides whether it is kept. When the caller will record
- * (self is not NULL), mr_leave must follow. */
+ * (self is not NULL), finish must follow. */
 static struct call enter(size_t size)
 {
     struct call call = {mr_thread_current(size), false, 0};
@@ -54,13 +55,13 @@ static struct call enter(size_t size)
         mr_store_relaxed(&self->countdown, left - size);
         return call;
     }
-    call.sampled = true;
+    call.sampled = !mr_load_relaxed(&mr_session.paused);
     call.interval_code = mr_session.full ? 0 : self->interval_code;
     mr_thread_draw(self, total + size);
     return call;
 }
 
-/* Memory for an event the ring has no place for: only the key of a free is kept. */
+/* A free the ring has no place for: only what it names is kept. */
 static void owe_free(uint64_t key)
 {
     struct mr_shared *shared = mr_session.shared;
@@ -77,7 +78,7 @@ static void count_dropped(size_t size, uint32_t interval_code)
 {
     struct mr_session *session = &mr_session;
     uint64_t interval =
-        interval_code ? session->options.interval_bytes << (interval_code - 1) : size;
+        interval_code ? mr_interval_bytes(session->options.interval_bytes, interval_code) : size;
     mr_fetch_add_relaxed(&session->shared->dropped_samples, 1);
     mr_fetch_add_relaxed(&session->shared->dropped_bytes, size > interval ? size : interval);
 }
@@ -87,19 +88,27 @@ static void count_dropped(size_t size, uint32_t interval_code)
 static void sample_less(uint32_t interval_code)
 {
     struct mr_session *session = &mr_session;
-    if (interval_code && interval_code < 32) {
+    if (interval_code) {
         uint32_t seen = interval_code;
-        atomic_compare_exchange_strong(&session->interval_code, &seen, interval_code + 1);
+        atomic_compare_exchange_strong(&session->interval_code, &seen,
+                                       mr_interval_coarser(interval_code));
     }
 }
 
-static void push_free(struct mr_thread_slot *self, uint64_t key, unsigned op, uint64_t ticks)
+void mr_record_end(struct mr_thread_slot *self, uint64_t key, unsigned op, uint64_t ticks)
 {
+    if (!self || self->busy) {
+        owe_free(key);
+        return;
+    }
+    if (!mr_thread_enter(self))
+        return;
     uint64_t *data;
     struct mr_ring *ring = mr_thread_ring(self, &data);
-    uint64_t words[MR_FREE_WORDS] = {mr_meta(op, 0, 0, 0, self->id), ticks, key};
+    uint64_t words[MR_FREE_WORDS] = {mr_meta(op, 0, 0, 0, self->id), ticks, key & ~MR_OBJECT_KEY};
     if (!ring || !mr_ring_push(ring, data, mr_session.ring_mask, words, MR_FREE_WORDS, 0))
         owe_free(key);
+    mr_thread_leave(self);
 }
 
 /* A row of hashes per ring: a stack whose hash stands there was announced in this ring before. */
@@ -116,63 +125,82 @@ static bool stack_is_known(struct mr_ring *ring, uint64_t hash, uint64_t **place
     return **place == hash;
 }
 
-/* Publishes the event of a kept allocation. */
-static void push_alloc(const struct call *call, void *block, size_t size, unsigned op,
-                       struct mr_registers caller)
+/* A stack and its frames, unless the ring has had them before. */
+struct stack {
+    struct mr_unwound walked;
+    unsigned sent;   /* frames */
+    uint64_t *place; /* to keep its hash in, once it was sent */
+};
+
+/* The stack of the calling thread from `caller` on, the interpreter's frames before the native ones. */
+static struct stack take_stack(struct mr_ring *ring, struct mr_registers caller,
+                               uint64_t frames[MR_STACK_DEPTH_MAX])
+{
+    static_assert(sizeof(uintptr_t) == sizeof(uint64_t), "frames are words");
+    struct mr_session *session = &mr_session;
+    struct mr_stack_bounds bounds = mr_stack_bounds_here();
+    struct mr_provided provided = mr_provider_frames(frames);
+    struct stack stack = {0};
+    if (session->walks && provided.frames == 0) {
+        stack.walked = mr_unwind_again(&session->walks[ring - session->rings], caller, bounds);
+        if (stack_is_known(ring, stack.walked.hash, &stack.place))
+            return stack;
+    }
+    if (!provided.instead)
+        stack.walked = mr_unwind(caller, bounds, (uintptr_t *)frames + provided.frames,
+                                 MR_STACK_DEPTH_MAX - provided.frames);
+    if (provided.frames) {
+        stack.walked.frames += provided.frames;
+        stack.walked.hash = mr_stack_hash(frames, stack.walked.frames);
+        stack.walked.truncated |= provided.truncated;
+    }
+    if (!stack_is_known(ring, stack.walked.hash, &stack.place))
+        stack.sent = (unsigned)stack.walked.frames;
+    return stack;
+}
+
+void mr_record_kept(struct mr_thread_slot *self, const struct mr_kept *kept,
+                    struct mr_registers caller)
 {
     struct mr_session *session = &mr_session;
-    struct mr_thread_slot *self = call->self;
     uint64_t *data;
     struct mr_ring *ring = mr_thread_ring(self, &data);
     if (!ring) { /* held by threads that have ended, mostly: sampling less would not help them */
-        count_dropped(size, call->interval_code);
+        count_dropped(kept->size_bytes, kept->interval_code);
         return;
     }
     uint64_t words[MR_EVENT_WORDS_MAX];
-    static_assert(sizeof(uintptr_t) == sizeof(uint64_t), "frames are words");
-    struct mr_stack_bounds bounds = mr_stack_bounds_here();
-    struct mr_unwound stack;
-    uint64_t *place;
-    bool known = false;
-    if (session->walks) {
-        stack = mr_unwind_again(&session->walks[ring - session->rings], caller, bounds);
-        known = stack_is_known(ring, stack.hash, &place);
-    }
-    if (!known) {
-        stack =
-            mr_unwind(caller, bounds, (uintptr_t *)(words + MR_ALLOC_WORDS), MR_STACK_DEPTH_MAX);
-        known = stack_is_known(ring, stack.hash, &place);
-    }
-    unsigned frames = known ? 0 : (unsigned)stack.frames;
-    if (stack.truncated)
+    struct stack stack = take_stack(ring, caller, words + MR_ALLOC_WORDS);
+    if (stack.walked.truncated)
         mr_fetch_add_relaxed(&session->truncated_stacks, 1);
 
     uint64_t id = 0;
     if (!session->full) {
         id = mr_fetch_add_relaxed(&session->next_id, 1);
-        if (!mr_live_insert(block, id)) {
-            count_dropped(size, call->interval_code);
-            sample_less(call->interval_code);
+        if (!mr_live_insert((const void *)kept->key, id)) {
+            count_dropped(kept->size_bytes, kept->interval_code);
+            sample_less(kept->interval_code);
             return;
         }
     }
-    size_t usable = mr_real.malloc_usable_size(block);
-    words[0] =
-        mr_meta(op, frames, call->interval_code, stack.truncated ? MR_META_TRUNCATED : 0, self->id);
+    words[0] = mr_meta(kept->op, stack.sent, kept->interval_code,
+                       stack.walked.truncated ? MR_META_TRUNCATED : 0, self->id);
     words[1] = mr_ticks();
-    words[2] = (uint64_t)(uintptr_t)block;
-    words[3] = mr_size_word(size, usable > size ? usable - size : 0);
+    words[2] = kept->key & ~MR_OBJECT_KEY;
+    words[3] = mr_size_word(kept->size_bytes, kept->extra_bytes);
     words[4] = id;
-    words[5] = stack.hash;
+    words[5] = stack.walked.hash;
+    size_t count = MR_ALLOC_WORDS + stack.sent;
+    if (kept->op == MR_OP_HEAP_ALLOC)
+        words[count++] = kept->object;
     /* Allocations leave the last eighth of the ring to frees: a free that is lost looks like a leak. */
-    if (mr_ring_push(ring, data, session->ring_mask, words, MR_ALLOC_WORDS + frames,
-                     session->ring_mask / 8)) {
-        *place = stack.hash;
+    if (mr_ring_push(ring, data, session->ring_mask, words, count, session->ring_mask / 8)) {
+        *stack.place = stack.walked.hash;
     } else {
         if (!session->full)
-            mr_live_remove(block);
-        count_dropped(size, call->interval_code);
-        sample_less(call->interval_code);
+            mr_live_remove((const void *)kept->key);
+        count_dropped(kept->size_bytes, kept->interval_code);
+        sample_less(kept->interval_code);
     }
 }
 
@@ -181,8 +209,8 @@ static uint64_t weighted_bytes(size_t size, uint32_t interval_code)
 {
     if (!interval_code)
         return size;
-    uint64_t interval = mr_session.options.interval_bytes << (interval_code - 1);
-    return mr_weighted_bytes(size, interval);
+    return mr_weighted_bytes(size,
+                             mr_interval_bytes(mr_session.options.interval_bytes, interval_code));
 }
 
 /* The allocator refused: nothing was allocated. (A refusal on the fast path stays counted: a block
@@ -199,17 +227,22 @@ static void *finish(struct call call, void *block, size_t size, unsigned op,
 {
     if (call.self && !block)
         uncount(&call, size);
-    if (call.self && call.sampled && block) {
-        call.self->busy = 1;
-        atomic_signal_fence(memory_order_seq_cst);
+    if (call.self && call.sampled && block && mr_thread_enter(call.self)) {
         int kept_errno = errno;
-        push_alloc(&call, block, size, op, caller);
+        size_t usable = mr_real.malloc_usable_size(block);
+        struct mr_kept kept = {
+            .key = (uint64_t)(uintptr_t)block,
+            .size_bytes = size,
+            .extra_bytes = usable > size ? usable - size : 0,
+            .op = op,
+            .interval_code = call.interval_code,
+        };
+        mr_record_kept(call.self, &kept, caller);
         PROBE_ALLOC(block, size, weighted_bytes(size, call.interval_code));
         if (mr_load_relaxed(&mr_session.allocator_wanted))
             mr_gauges_read_allocator();
         errno = kept_errno;
-        atomic_signal_fence(memory_order_seq_cst);
-        call.self->busy = 0;
+        mr_thread_leave(call.self);
     }
     return block;
 }
@@ -264,15 +297,13 @@ static uint64_t forget(struct mr_thread_slot *self, void *block)
     return mr_session.full ? (uint64_t)(uintptr_t)block : mr_live_remove(block);
 }
 
-/* A thread that is not watched frees a block that may have been kept: told all the same, or the block would
- * live for ever. (In full mode there is no table to ask, and its own blocks are not in the trace.) */
-static void forget_unwatched(void *block)
+void mr_record_end_unwatched(const void *key)
 {
     if (mr_state() != MR_STATE_ON || mr_session.full)
         return;
-    uint64_t key = mr_live_remove(block);
-    if (key)
-        owe_free(key);
+    uint64_t id = mr_live_remove(key);
+    if (id)
+        owe_free(id);
 }
 
 MR_SLOW void mr_record_free(void *block)
@@ -287,18 +318,10 @@ MR_SLOW void mr_record_free(void *block)
         uint64_t key = forget(self, block);
         if (key) {
             PROBE_FREE(block);
-            if (self->busy) {
-                owe_free(key);
-            } else {
-                self->busy = 1;
-                atomic_signal_fence(memory_order_seq_cst);
-                push_free(self, key, MR_OP_FREE, mr_ticks());
-                atomic_signal_fence(memory_order_seq_cst);
-                self->busy = 0;
-            }
+            mr_record_end(self, key, MR_OP_FREE, mr_ticks());
         }
     } else {
-        forget_unwatched(block);
+        mr_record_end_unwatched(block);
     }
     mr_real.free(block);
 }
@@ -321,21 +344,18 @@ MR_SLOW void *mr_record_realloc(void *block, size_t size)
     struct mr_thread_slot *self = mr_thread_current(size);
     if (!self) {
         if (block) /* should realloc fail, the block's end was told too early: rarer than not at all */
-            forget_unwatched(block);
+            mr_record_end_unwatched(block);
         return mr_real.realloc(block, size);
     }
     if (block && size == 0) { /* a free, in the C library's reading */
         uint64_t key = forget(self, block);
         mr_bump(&self->free_calls);
-        if (key && !self->busy)
-            push_free(self, key, MR_OP_FREE, mr_ticks());
-        else if (key)
-            owe_free(key);
+        if (key)
+            mr_record_end(self, key, MR_OP_FREE, mr_ticks());
         return mr_real.realloc(block, size);
     }
 
     uint64_t ticks = mr_ticks();
-    bool busy = self->busy;
     uint64_t key = block ? forget(self, block) : 0;
     struct call call = enter(size);
     void *moved = mr_real.realloc(block, size);
@@ -348,16 +368,7 @@ MR_SLOW void *mr_record_realloc(void *block, size_t size)
     }
     if (block)
         mr_bump(&self->free_calls);
-    if (key) {
-        if (busy) {
-            owe_free(key);
-        } else {
-            self->busy = 1;
-            atomic_signal_fence(memory_order_seq_cst);
-            push_free(self, key, MR_OP_FREE_BY_REALLOC, ticks);
-            atomic_signal_fence(memory_order_seq_cst);
-            self->busy = 0;
-        }
-    }
+    if (key)
+        mr_record_end(self, key, MR_OP_FREE_BY_REALLOC, ticks);
     return finish(call, moved, size, MR_OP_REALLOC, caller);
 }

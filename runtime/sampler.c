@@ -75,3 +75,21 @@ uint64_t mr_weighted_bytes(uint64_t size_bytes, uint64_t interval_bytes)
     double p = one_minus_exp((double)size_bytes / (double)interval_bytes);
     return (uint64_t)((double)size_bytes / p);
 }
+
+uint32_t mr_interval_code(uint64_t base_bytes, uint64_t bytes)
+{
+    uint32_t code = 1;
+    while (code != MR_INTERVAL_FINEST && mr_interval_bytes(base_bytes, code) > bytes &&
+           mr_interval_bytes(base_bytes, mr_interval_finer(code)) > 0)
+        code = mr_interval_finer(code);
+    /* now not above `bytes`, if any is */
+    while (code != MR_INTERVAL_COARSEST - 1) { /* 2^30 times the base */
+        uint32_t next = mr_interval_coarser(code);
+        uint64_t below = mr_interval_bytes(base_bytes, code);
+        uint64_t above = mr_interval_bytes(base_bytes, next);
+        if (bytes < below + (above - below) / 2)
+            break;
+        code = next;
+    }
+    return code;
+}

@@ -7,6 +7,8 @@
 #ifndef MEMREC_SAMPLER_H
 #define MEMREC_SAMPLER_H
 
+#include "schema/trace_format.h"
+
 #include <stdint.h>
 
 /* Seeds a state of two words; never all zero afterwards. */
@@ -24,5 +26,28 @@ uint64_t mr_sampler_draw(uint64_t state[2], uint64_t interval_bytes);
 
 /* size / (1 - exp(-size / interval_bytes)), rounded down: the bytes a kept block stands for. */
 uint64_t mr_weighted_bytes(uint64_t size_bytes, uint64_t interval_bytes);
+
+/* Interval codes (schema/trace_format.h) by the length they stand for: 38 … 33, 1, 2 … 32. One step, where
+ * there is one. */
+static inline uint32_t mr_interval_rank(uint32_t code)
+{
+    return code <= MR_INTERVAL_COARSEST ? code + (MR_INTERVAL_FINEST - MR_INTERVAL_FINER) - 1
+                                        : MR_INTERVAL_FINEST - code;
+}
+static inline uint32_t mr_interval_coarser(uint32_t code)
+{
+    if (code > MR_INTERVAL_FINER + 1)
+        return code - 1;
+    return code > MR_INTERVAL_FINER ? 1 : code < MR_INTERVAL_COARSEST ? code + 1 : code;
+}
+static inline uint32_t mr_interval_finer(uint32_t code)
+{
+    if (code > MR_INTERVAL_FINER)
+        return code < MR_INTERVAL_FINEST ? code + 1 : code;
+    return code > 1 ? code - 1 : MR_INTERVAL_FINER + 1;
+}
+
+/* The code whose interval is nearest to `bytes`, of those that leave at least a byte. */
+uint32_t mr_interval_code(uint64_t base_bytes, uint64_t bytes);
 
 #endif

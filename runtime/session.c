@@ -284,7 +284,7 @@ static void begin(struct mr_session *session, unsigned reason)
     session->start_monotonic_ns = mr_monotonic_ns();
     session->start_ticks = mr_ticks();
     mr_store_relaxed(&session->next_id, 1);
-    mr_store_relaxed(&session->interval_code, 1);
+    mr_store_relaxed(&session->interval_code, mr_load_relaxed(&session->asked_code));
 }
 
 /* The thread that is starting a session; 0: none. */
@@ -407,7 +407,7 @@ void mr_session_forked(void)
     mr_store_relaxed(&session->thread_slots, 0);
     mr_store_relaxed(&session->rings_used, 0);
     mr_store_relaxed(&session->untracked, 0);
-    mr_store_relaxed(&session->interval_code, 1);
+    mr_store_relaxed(&session->interval_code, mr_load_relaxed(&session->asked_code));
     mr_store_relaxed(&session->allocator_wanted, 0);
     mr_store_relaxed(&session->ticks_per_ms, 0);
     mr_store_relaxed(&session->truncated_stacks, 0);
@@ -415,7 +415,7 @@ void mr_session_forked(void)
     mr_store_relaxed(&session->written_bytes, 0);
     memset(&mr_map_counters, 0, sizeof mr_map_counters);
     memset(&mr_forked, 0, sizeof mr_forked);
-    mr_self = &mr_forked;
+    mr_thread_forget();
     mr_random_seed(mr_forked.random, mr_ticks() ^ (uint64_t)mr_pid() << 32);
     become(session, session->options.children ? MR_STATE_FORKED : MR_STATE_OFF);
     mr_thread_draw(&mr_forked, 0);
@@ -428,6 +428,7 @@ __attribute__((constructor(101))) static void start_with_process(void)
     int kept_errno = errno;
     mr_real_find();
     mr_unwinder_start();
+    mr_store_relaxed(&session->asked_code, 1);
     mr_store_release(&session->state, MR_STATE_OFF);
     if (!getauxval(AT_SECURE) && mr_options_read(&session->options)) {
         name_allocator(session);

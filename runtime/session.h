@@ -43,7 +43,8 @@ struct mr_session {
     _Atomic uint32_t untracked;       /* threads that found no slot */
     _Atomic uint32_t rings_used;      /* rings ever taken; those beyond have no memory */
     _Atomic uint64_t next_id;         /* of samples */
-    _Atomic uint32_t interval_code;   /* in force: base interval << (code - 1) */
+    _Atomic uint32_t interval_code;   /* in force, see mr_interval_bytes */
+    _Atomic uint32_t asked_code;      /* the recorder does not sample more often than this */
     _Atomic uint64_t stack_epoch;     /* rises when addresses may change their meaning */
     _Atomic uint32_t modules_changed; /* dlopen or dlclose was called */
     _Atomic uint64_t ticks_per_ms; /* about; 0: not known yet */

@@ -42,6 +42,12 @@ static struct mr_thread_slot *take_slot(void)
     }
 }
 
+void mr_thread_forget(void)
+{
+    mr_self = &mr_forked;
+    mr_heaps = nobodys_heaps;
+}
+
 /* What the thread that lived through the fork did since then, and the countdown it must obey. */
 static void take_over_forked(struct mr_thread_slot *slot)
 {

@@ -55,6 +55,9 @@ static inline void mr_thread_leave(struct mr_thread_slot *self)
     __atomic_store_n(&self->busy, 0, __ATOMIC_RELEASE); /* pairs with wait_for_threads */
 }
 
+/* In a forked child: the calling thread has the slot mr_forked, and no heaps. */
+void mr_thread_forget(void);
+
 /* Gives the calling thread a slot, a countdown and a name. NULL: there is none left, or recording
  * is off. Enters the kernel a few times, once per thread. */
 struct mr_thread_slot *mr_thread_register(void);

@@ -110,7 +110,11 @@ static inline unsigned mr_event_words(uint64_t meta)
     return op == MR_OP_MARK ? MR_MARK_WORDS + mr_meta_frame_count(meta) : MR_FREE_WORDS;
 }
 
-/* A free that found no room in its ring: the id (or address) it names, 0 when the place is empty. */
+/* Bit of an address that says: of a managed object. */
+#define MR_OBJECT_KEY (UINT64_C(1) << 63)
+
+/* owed_frees: frees that found no room in a ring: the id they name, in full mode the address, of a managed object
+ * with MR_OBJECT_KEY. 0: the place is empty. */
 struct mr_shared {
     char magic[8];
     uint32_t version;
