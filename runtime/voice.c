@@ -65,17 +65,21 @@ static inline struct mr_thread_slot *speaker(void)
 
 static inline unsigned counter_count(void) { return mr_defined_count(MR_DEFINE_HEAP) ? 7 : 3; }
 
-static void put_heap_counters(uint64_t *out)
+static inline void put_heap_counters(uint64_t *out)
 {
-    uint32_t heaps = mr_defined_count(MR_DEFINE_HEAP);
-    struct mr_heap_slot *heap = mr_heaps;
-    memset(out, 0, 4 * sizeof *out);
-    for (uint32_t i = 0; i < heaps && i < MR_HEAPS_MAX; i++, heap++) {
-        out[0] += mr_load_relaxed(&heap->bytes_base) - mr_load_relaxed(&heap->countdown);
-        out[1] += mr_load_relaxed(&heap->alloc_calls);
-        out[2] += mr_load_relaxed(&heap->freed_bytes);
-        out[3] += mr_load_relaxed(&heap->free_calls);
+    const struct mr_heap_slot *heap = mr_heaps;
+    const struct mr_heap_slot *end = heap + mr_defined_count(MR_DEFINE_HEAP);
+    uint64_t bytes = 0, calls = 0, freed_bytes = 0, free_calls = 0;
+    for (; heap < end; heap++) {
+        bytes += mr_load_relaxed(&heap->bytes_base) - mr_load_relaxed(&heap->countdown);
+        calls += mr_load_relaxed(&heap->alloc_calls);
+        freed_bytes += mr_load_relaxed(&heap->freed_bytes);
+        free_calls += mr_load_relaxed(&heap->free_calls);
     }
+    out[0] = bytes;
+    out[1] = calls;
+    out[2] = freed_bytes;
+    out[3] = free_calls;
 }
 
 static inline void fill(uint64_t *words, struct mr_thread_slot *self, enum mr_mark kind,
