@@ -3,6 +3,7 @@
 #include "import_state.h"
 
 #include "diag.h"
+#include "distribution.h"
 #include "embedded.h"
 
 #include <fcntl.h>
@@ -244,6 +245,9 @@ static status end_file(struct import *import)
 
     TRY(db_open(import->building, DB_BUILD, &file));
     status result = import_losses_write_symbols(file, symbolizer_get_counts(import->symbolizer));
+    if (result.code == STATUS_OK) {
+        result = distribution_write(file);
+    }
     if (result.code == STATUS_OK) {
         result = db_run(file, embedded_schema("views"));
     }
