@@ -35,6 +35,9 @@ static const struct memrec_api api = {
     .gc_survivors = memrec_gc_survivors,
     .heap_usage = memrec_heap_usage,
     .klass = memrec_class,
+    .heap_alloc = memrec_heap_alloc,
+    .heap_free = memrec_heap_free,
+    .heap_move = memrec_heap_move,
     .pool = memrec_pool,
     .pool_state = memrec_pool_state,
     .pool_overflow = memrec_pool_overflow,
@@ -45,6 +48,7 @@ static const struct memrec_api api = {
     .class_profile = memrec_class_profile,
     .retained = memrec_retained,
     .place = memrec_place,
+    .stack_provider = memrec_stack_provider,
 };
 
 __attribute__((visibility("default"))) const struct memrec_api *memrec_api(void) { return &api; }
