@@ -61,7 +61,7 @@ struct stack_record { /* nodes first_id, first_id + 1, ...: parents are smaller 
 };
 
 struct definition_record {
-    uint64_t kind; /* enum mr_definition, or one this version does not know */
+    uint64_t kind; /* enum mr_definition */
     uint64_t id;
     const uint64_t *arguments; /* MR_DEFINE_ARGS_MAX of them: what was not told is UNKNOWN */
     struct text text;
@@ -69,7 +69,7 @@ struct definition_record {
 
 /* What the program told. */
 struct mark {
-    uint32_t kind; /* enum mr_mark, or one this version does not know */
+    uint32_t kind; /* enum mr_mark */
     uint32_t thread;
     uint64_t ticks;
     uint32_t position; /* events of the batch that come before it */
