@@ -39,6 +39,9 @@ struct array { /* grows, never shrinks */
 struct decoder {
     struct array parents, pcs, ranges;
     struct array ticks, threads, addresses, sizes, extras, stacks, intervals, ids, frees;
+    struct array heaps, classes;
+    struct array marks, mark_arguments;
+    bool has_ids; /* as the latest batch had them; marks that stand alone repeat it */
     struct array gauge_ticks, gauge_metrics, gauge_values;
     struct array metric_values; /* last value by metric id, zero between sections */
 };
@@ -49,9 +52,19 @@ struct pass { /* one decode_payload */
     const struct record_sink *sink;
     struct decode_result *result;
     status sink_status;
+    size_t mark_count;     /* decoder->marks holds so many, waiting for their EVENTS */
+    problem marks_problem; /* does not end the payload */
 };
 
-struct decoder *decoder_new(void) { return calloc(1, sizeof(struct decoder)); }
+struct decoder *decoder_new(void)
+{
+    struct decoder *decoder = calloc(1, sizeof *decoder);
+
+    if (decoder) {
+        decoder->has_ids = true;
+    }
+    return decoder;
+}
 
 void decoder_free(struct decoder *decoder)
 {
@@ -59,12 +72,13 @@ void decoder_free(struct decoder *decoder)
         return;
     }
     struct array *const arrays[] = {
-        &decoder->parents,       &decoder->pcs,           &decoder->ranges,
-        &decoder->ticks,         &decoder->threads,       &decoder->addresses,
-        &decoder->sizes,         &decoder->extras,        &decoder->stacks,
-        &decoder->intervals,     &decoder->ids,           &decoder->frees,
-        &decoder->gauge_ticks,   &decoder->gauge_metrics, &decoder->gauge_values,
-        &decoder->metric_values,
+        &decoder->parents,        &decoder->pcs,           &decoder->ranges,
+        &decoder->ticks,          &decoder->threads,       &decoder->addresses,
+        &decoder->sizes,          &decoder->extras,        &decoder->stacks,
+        &decoder->intervals,      &decoder->ids,           &decoder->frees,
+        &decoder->heaps,          &decoder->classes,       &decoder->marks,
+        &decoder->mark_arguments, &decoder->gauge_ticks,   &decoder->gauge_metrics,
+        &decoder->gauge_values,   &decoder->metric_values,
     };
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         free(arrays[i]->rows);
@@ -296,6 +310,52 @@ static problem decode_thread_counters(struct pass *pass, struct cursor *in)
         CHECKED(get_uvarint(in, &counters.alloc_bytes));
         CHECKED(get_uvarint(in, &counters.free_calls));
         HAND(pass, thread_counters, &counters);
+    }
+    return NULL;
+}
+
+static problem decode_heap_counters(struct pass *pass, struct cursor *in)
+{
+    while (left(in)) {
+        struct heap_counters_record counters;
+
+        CHECKED(get_uvarint(in, &counters.ticks));
+        CHECKED(get_id(in, &counters.thread));
+        CHECKED(get_id(in, &counters.heap));
+        CHECKED(get_uvarint(in, &counters.alloc_calls));
+        CHECKED(get_uvarint(in, &counters.alloc_bytes));
+        CHECKED(get_uvarint(in, &counters.free_calls));
+        CHECKED(get_uvarint(in, &counters.freed_bytes));
+        HAND(pass, heap_counters, &counters);
+    }
+    return NULL;
+}
+
+static problem decode_definitions(struct pass *pass, struct cursor *in)
+{
+    while (left(in)) {
+        uint64_t arguments[MR_DEFINE_ARGS_MAX], argument_count, ignored;
+        struct definition_record definition = {.arguments = arguments};
+
+        CHECKED(get_uvarint(in, &definition.kind));
+        CHECKED(get_id(in, &definition.id));
+        CHECKED(get_uvarint(in, &argument_count));
+        if (argument_count > left(in)) {
+            return cut_short;
+        }
+        for (uint64_t i = 0; i < argument_count; i++) {
+            CHECKED(get_uvarint(in, i < MR_DEFINE_ARGS_MAX ? &arguments[i] : &ignored));
+        }
+        for (uint64_t i = argument_count; i < MR_DEFINE_ARGS_MAX; i++) {
+            arguments[i] = UNKNOWN;
+        }
+        CHECKED(get_text(in, &definition.text));
+        if (definition.id == 0) {
+            return "a definition has no id";
+        }
+        if (definition.kind < MR_DEFINE_KINDS) {
+            HAND(pass, definition, &definition);
+        }
     }
     return NULL;
 }
@@ -593,10 +653,54 @@ static problem decode_column_freed_ids(struct cursor column, const struct event_
     return bad || frees != free_count || in != column.end ? bad_column : NULL;
 }
 
+/* Heaps and classes, of allocations with op 6 only. */
+static problem decode_column_objects(struct cursor column, const struct event_batch *batch,
+                                     uint32_t *heaps, uint32_t *classes)
+{
+    const uint8_t *in = column.at;
+    uint64_t heap, class_id, seen = 0;
+    unsigned bad = 0;
+    size_t allocs = 0;
+
+    for (size_t i = 0; i < batch->count; i++) {
+        if (!(batch->ops[i] & MR_OP_ALLOC)) {
+            continue;
+        }
+        heap = class_id = 0;
+        if (batch->ops[i] == MR_OP_HEAP_ALLOC) {
+            if (in >= column.end) {
+                return bad_column;
+            }
+            in = get_row(in, &heap, &bad);
+            if (in >= column.end) {
+                return bad_column;
+            }
+            in = get_row(in, &class_id, &bad);
+            seen |= heap | class_id;
+        }
+        heaps[allocs] = (uint32_t)heap;
+        classes[allocs++] = (uint32_t)class_id;
+    }
+    if (bad || in != column.end) {
+        return bad_column;
+    }
+    return seen > UINT32_MAX ? "an id needs more than 32 bits" : NULL;
+}
+
 struct events_head {
     uint64_t flags, count, alloc_count, base_ticks, base_id, base_address;
     struct cursor columns[MR_COLUMN_COUNT];
 };
+
+static problem get_column(struct cursor *in, struct cursor *column)
+{
+    struct text bytes;
+
+    CHECKED(get_text(in, &bytes));
+    column->at = (const uint8_t *)bytes.bytes;
+    column->end = column->at + bytes.length;
+    return NULL;
+}
 
 static problem decode_events_head(struct cursor *in, struct events_head *head)
 {
@@ -609,15 +713,15 @@ static problem decode_events_head(struct cursor *in, struct events_head *head)
     if (head->alloc_count > head->count) {
         return "more allocations than events";
     }
-    for (size_t i = 0; i < MR_COLUMN_COUNT; i++) {
-        struct text column;
-
-        CHECKED(get_text(in, &column));
-        const uint8_t *bytes = (const uint8_t *)column.bytes;
-        head->columns[i] = (struct cursor){bytes, bytes + column.length};
+    for (size_t i = 0; i < MR_COLUMN_OBJECT; i++) {
+        CHECKED(get_column(in, &head->columns[i]));
+    }
+    head->columns[MR_COLUMN_OBJECT] = (struct cursor){in->at, in->at};
+    if (left(in)) {
+        CHECKED(get_column(in, &head->columns[MR_COLUMN_OBJECT]));
     }
     /* Every row takes a byte at least, so a count that passes here can be trusted with memory. */
-    for (size_t i = 0; i < MR_COLUMN_COUNT; i++) {
+    for (size_t i = 0; i < MR_COLUMN_OBJECT; i++) {
         uint64_t rows = i < MR_COLUMN_ADDRESS ? head->count
                         : i < MR_COLUMN_FREED ? head->alloc_count
                                               : head->count - head->alloc_count;
@@ -632,12 +736,14 @@ static problem decode_events_head(struct cursor *in, struct events_head *head)
     return left(&head->columns[MR_COLUMN_OP]) == head->count ? NULL : bad_column;
 }
 
-static problem check_ops(const struct event_batch *batch)
+static problem check_ops(const struct event_batch *batch, size_t *objects)
 {
     size_t allocs = 0;
 
+    *objects = 0;
     for (size_t i = 0; i < batch->count; i++) {
         allocs += batch->ops[i] >> 7;
+        *objects += batch->ops[i] == MR_OP_HEAP_ALLOC;
     }
     return allocs == batch->alloc_count ? NULL : "operations and counts disagree";
 }
@@ -655,6 +761,154 @@ static problem check_ticks(const struct event_batch *batch, const struct mr_bloc
                : NULL;
 }
 
+/* ---- marks ----------------------------------------------------------------------------------- */
+
+struct marks_reader { /* a row of it at a time */
+    struct cursor columns[MR_MARKS_COLUMNS];
+    uint64_t ticks, position;
+    uint64_t last[MR_MARK_KINDS][MR_MARK_ARGS_MAX]; /* arguments, of the latest row of the kind */
+};
+
+/* The next row of a column into *value; ends the section when there is none. */
+#define NEXT_ROW(column, value)                                                                    \
+    do {                                                                                           \
+        struct cursor *column_ = &(column);                                                        \
+        unsigned bad_ = 0;                                                                         \
+        if (column_->at >= column_->end)                                                           \
+            return bad_column;                                                                     \
+        column_->at = get_row(column_->at, &(value), &bad_);                                       \
+        if (bad_)                                                                                  \
+            return bad_column;                                                                     \
+    } while (0)
+
+/* One row; `arguments` has room for MR_MARK_ARGS_MAX. */
+static problem decode_mark(struct marks_reader *reader, struct mark *mark, uint64_t *arguments)
+{
+    struct cursor *columns = reader->columns;
+    uint64_t kind, time, thread, position, folded;
+
+    NEXT_ROW(columns[MR_MARKS_KIND], kind);
+    NEXT_ROW(columns[MR_MARKS_TIME], time);
+    NEXT_ROW(columns[MR_MARKS_THREAD], thread);
+    NEXT_ROW(columns[MR_MARKS_POSITION], position);
+    if (thread > UINT32_MAX) {
+        return "an id needs more than 32 bits";
+    }
+    if (position > UINT32_MAX - reader->position) {
+        return "a mark comes after more events than there are";
+    }
+    reader->ticks += (uint64_t)mr_unzigzag(time);
+    reader->position += position;
+    *mark = (struct mark){
+        .kind = kind < MR_MARK_KINDS ? (uint32_t)kind : 0,
+        .thread = (uint32_t)thread,
+        .ticks = reader->ticks,
+        .position = (uint32_t)reader->position,
+        .argument_count = *columns[MR_MARKS_ARGUMENT_COUNT].at++,
+        .arguments = arguments,
+    };
+    if (mark->argument_count > MR_MARK_ARGS_MAX) {
+        return "a mark has too many arguments";
+    }
+    for (uint32_t i = 0; i < mark->argument_count; i++) {
+        NEXT_ROW(columns[MR_MARKS_ARGUMENTS], folded);
+        arguments[i] = reader->last[mark->kind][i] += (uint64_t)mr_unzigzag(folded);
+    }
+    return NULL;
+}
+
+/* Into decoder->marks; those of unknown kinds are left out. */
+static problem decode_mark_rows(struct pass *pass, struct cursor *in)
+{
+    struct decoder *decoder = pass->decoder;
+    const struct mr_block_header *block = pass->block;
+    struct marks_reader reader;
+    uint64_t count;
+
+    memset(&reader, 0, sizeof reader);
+    CHECKED(get_uvarint(in, &count));
+    CHECKED(get_uvarint(in, &reader.ticks));
+    for (size_t i = 0; i < MR_MARKS_COLUMNS; i++) {
+        CHECKED(get_column(in, &reader.columns[i]));
+        /* As in decode_events_head: a count that passes here can be trusted with memory. */
+        if (i < MR_MARKS_ARGUMENTS && left(&reader.columns[i]) < count) {
+            return bad_column;
+        }
+    }
+    size_t argument_bytes = left(&reader.columns[MR_MARKS_ARGUMENTS]);
+    if (left(&reader.columns[MR_MARKS_ARGUMENT_COUNT]) != count) {
+        return bad_column;
+    }
+    struct mark *marks = array_room(&decoder->marks, count, sizeof *marks, false);
+    uint64_t *arguments = array_room(&decoder->mark_arguments, argument_bytes + MR_MARK_ARGS_MAX,
+                                     sizeof *arguments, false);
+    if (!marks || !arguments) {
+        return no_memory;
+    }
+    size_t kept = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        CHECKED(decode_mark(&reader, &marks[kept], arguments));
+        if (marks[kept].ticks < block->first_ticks || marks[kept].ticks > block->last_ticks) {
+            return "a mark lies outside its block's time";
+        }
+        if (marks[kept].kind) {
+            arguments += marks[kept++].argument_count;
+        }
+    }
+    for (size_t i = 0; i < MR_MARKS_COLUMNS; i++) {
+        if (left(&reader.columns[i])) {
+            return bad_column;
+        }
+    }
+    pass->mark_count = kept;
+    return NULL;
+}
+
+/* Gives the marks that wait to the events that follow them; positions beyond these are refused. */
+static void take_marks(struct pass *pass, struct event_batch *batch)
+{
+    const struct mark *marks = pass->decoder->marks.rows;
+    size_t count = pass->mark_count;
+
+    pass->mark_count = 0;
+    if (count && marks[count - 1].position > batch->count) {
+        pass->marks_problem = "a mark comes after more events than there are";
+        return;
+    }
+    batch->marks = marks;
+    batch->mark_count = count;
+}
+
+/* Hands out marks whose events there are none of, or that could not be read. */
+static problem hand_marks(struct pass *pass, bool events_are_lost)
+{
+    struct event_batch batch = {.has_ids = pass->decoder->has_ids};
+    struct mark *marks = pass->decoder->marks.rows;
+
+    for (size_t i = 0; events_are_lost && i < pass->mark_count; i++) {
+        marks[i].position = 0;
+    }
+    take_marks(pass, &batch);
+    if (batch.mark_count) {
+        HAND(pass, events, &batch);
+    }
+    return NULL;
+}
+
+/* What is wrong with them costs no events. */
+static problem decode_marks(struct pass *pass, struct cursor *in)
+{
+    if (!pass->sink->events) {
+        return NULL;
+    }
+    CHECKED(hand_marks(pass, false));
+    problem wrong = decode_mark_rows(pass, in);
+    pass->marks_problem = wrong ? wrong : pass->marks_problem;
+    return NULL;
+}
+
+/* ---- events and marks ------------------------------------------------------------------------ */
+
 static problem decode_events(struct pass *pass, struct cursor *in)
 {
     struct decoder *decoder = pass->decoder;
@@ -666,7 +920,7 @@ static problem decode_events(struct pass *pass, struct cursor *in)
         return NULL;
     }
     const struct cursor *columns = head.columns;
-    size_t count = head.count, allocs = head.alloc_count, frees = count - allocs;
+    size_t count = head.count, allocs = head.alloc_count, frees = count - allocs, objects;
     uint64_t *ticks = array_room(&decoder->ticks, count, sizeof *ticks, false);
     uint32_t *threads = array_room(&decoder->threads, count, sizeof *threads, false);
     uint64_t *addresses = array_room(&decoder->addresses, allocs, sizeof *addresses, false);
@@ -693,7 +947,7 @@ static problem decode_events(struct pass *pass, struct cursor *in)
         .alloc_keys = addresses,
         .free_keys = freed,
     };
-    CHECKED(check_ops(&batch));
+    CHECKED(check_ops(&batch, &objects));
     CHECKED(decode_column_deltas(columns[MR_COLUMN_TIME], ticks, count, head.base_ticks));
     CHECKED(decode_column_u32(columns[MR_COLUMN_THREAD], threads, count, UINT32_MAX));
     CHECKED(decode_column_u64(columns[MR_COLUMN_SIZE], sizes, allocs, INT64_MAX));
@@ -716,10 +970,25 @@ static problem decode_events(struct pass *pass, struct cursor *in)
         CHECKED(decode_address_columns(columns[MR_COLUMN_ADDRESS], columns[MR_COLUMN_FREED], &batch,
                                        addresses, freed, head.base_address));
     }
+    if (objects) {
+        uint32_t *heaps = array_room(&decoder->heaps, allocs, sizeof *heaps, false);
+        uint32_t *classes = array_room(&decoder->classes, allocs, sizeof *classes, false);
+
+        if (!heaps || !classes) {
+            return no_memory;
+        }
+        CHECKED(decode_column_objects(columns[MR_COLUMN_OBJECT], &batch, heaps, classes));
+        batch.heaps = heaps;
+        batch.classes = classes;
+    }
     CHECKED(check_ticks(&batch, pass->block));
-    if (count) {
+    decoder->has_ids = batch.has_ids;
+    take_marks(pass, &batch);
+    if (count || batch.mark_count) {
         HAND(pass, events, &batch);
         pass->result->events += count;
+    }
+    if (count) {
         pass->result->last_ticks = ticks[count - 1];
     }
     return NULL;
@@ -750,6 +1019,12 @@ static problem decode_section(struct pass *pass, uint64_t kind, struct cursor *i
         return decode_gauges(pass, in);
     case MR_SECTION_END:
         return decode_end(pass, in);
+    case MR_SECTION_DEFINE:
+        return decode_definitions(pass, in);
+    case MR_SECTION_MARKS:
+        return decode_marks(pass, in);
+    case MR_SECTION_HEAP_COUNTERS:
+        return decode_heap_counters(pass, in);
     default:
         return NULL; /* of a newer writer */
     }
@@ -768,6 +1043,7 @@ static problem decode_sections(struct pass *pass, const uint8_t *payload)
         const uint8_t *bytes = (const uint8_t *)content.bytes;
         CHECKED(decode_section(pass, kind, &(struct cursor){bytes, bytes + content.length}));
     }
+    CHECKED(hand_marks(pass, false));
     return pass->result->events == pass->block->event_count
                ? NULL
                : "the number of events is not the announced one";
@@ -777,12 +1053,23 @@ status decode_payload(struct decoder *decoder, const struct mr_block_header *blo
                       const uint8_t *payload, const struct record_sink *sink,
                       struct decode_result *result)
 {
-    struct pass pass = {decoder, block, sink, result, OK};
+    struct pass pass = {
+        .decoder = decoder,
+        .block = block,
+        .sink = sink,
+        .result = result,
+        .sink_status = OK,
+    };
 
     *result = (struct decode_result){.last_ticks = block->first_ticks};
-    result->problem = decode_sections(&pass, payload);
-    if (result->problem == sink_failed) {
-        result->problem = NULL;
+    problem wrong = decode_sections(&pass, payload);
+    if (wrong && wrong != sink_failed && hand_marks(&pass, true)) {
+        wrong = sink_failed;
     }
+    if (!wrong && pass.marks_problem) {
+        wrong = pass.marks_problem;
+        result->last_ticks = block->first_ticks;
+    }
+    result->problem = wrong == sink_failed ? NULL : wrong;
     return pass.sink_status;
 }

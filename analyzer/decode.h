@@ -2,11 +2,15 @@
 /* decode.h -- stage 5: the payload of a block becomes typed records, a section at a time; trusts no byte.
  *
  * Nothing is handed out of a section before all of it was checked: counts against the bytes that
- * must hold them, ids against 32 bits, parents of stack nodes against their node, event times against
- * the block header. Rows of MODULE, THREAD and their like are checked and handed out one by one.
+ * must hold them, ids against 32 bits, parents of stack nodes against their node, times of events and
+ * marks against the block header. Rows of MODULE, THREAD and their like are checked and handed out
+ * one by one. Definitions and marks of unknown kinds are left out.
+ *
+ * Marks are handed out with the events that follow them, as one batch. A bad MARKS section costs
+ * its marks only; marks whose events cannot be read are handed out without.
  *
  * A decoder owns the arrays that batches point into and reuses them: no memory is taken per block
- * once the largest block was seen, and at most ~100 MiB for the worst block there can be.         */
+ * once the largest block was seen, and at most ~170 MiB for the worst block there can be.         */
 #ifndef MEMANALYZE_DECODE_H
 #define MEMANALYZE_DECODE_H
 

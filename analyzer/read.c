@@ -738,6 +738,8 @@ FORWARD(module, module_record)
 FORWARD(module_gone, module_gone_record)
 FORWARD(thread, thread_record)
 FORWARD(thread_counters, thread_counters_record)
+FORWARD(definition, definition_record)
+FORWARD(heap_counters, heap_counters_record)
 FORWARD(events, event_batch)
 FORWARD(gauges, gauge_batch)
 FORWARD(end, end_record)
@@ -868,6 +870,8 @@ static status read_through_tee(struct tee *tee,
         .thread = tee_thread,
         .thread_counters = tee_thread_counters,
         .stacks = tee_stacks,
+        .definition = tee_definition,
+        .heap_counters = tee_heap_counters,
         .events = tee->sink->events ? tee_events : NULL,
         .metric = tee_metric,
         .gauges = tee_gauges,

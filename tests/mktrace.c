@@ -1193,6 +1193,7 @@ struct writer {
     int64_t gauge_values[NAMES_MAX + 1];
     uint32_t block_events;
     uint64_t announced_more;
+    bool has_ticks;
     uint64_t first_ticks, last_ticks, last_ns;
 };
 
@@ -1372,6 +1373,16 @@ static void not_there(struct writer *writer, int line, uint64_t address)
     complain(writer->maker, "nothing at 0x%llx is there to be freed", (unsigned long long)address);
 }
 
+/* Of events and marks, in order. */
+static void note_ticks(struct writer *writer, uint64_t ticks)
+{
+    if (!writer->has_ticks) {
+        writer->first_ticks = ticks;
+    }
+    writer->last_ticks = ticks;
+    writer->has_ticks = true;
+}
+
 static void add_event(struct writer *writer, struct item *event)
 {
     struct maker *maker = writer->maker;
@@ -1400,10 +1411,7 @@ static void add_event(struct writer *writer, struct item *event)
         writer->events = grown(writer->events, writer->event_capacity * sizeof *writer->events);
     }
     writer->events[writer->event_count++] = event;
-    if (writer->block_events + writer->event_count == 1) {
-        writer->first_ticks = ticks;
-    }
-    writer->last_ticks = ticks;
+    note_ticks(writer, ticks);
 }
 
 static void resolve_move(struct writer *writer, struct item *move)
@@ -1421,6 +1429,7 @@ static void resolve_move(struct writer *writer, struct item *move)
 
 static void add_mark_row(struct writer *writer, struct item *mark)
 {
+    note_ticks(writer, ticks_of(mark->time_ns));
     mark->position = (uint32_t)writer->event_count;
     if (writer->mark_count == writer->mark_capacity) {
         writer->mark_capacity = 2 * writer->mark_capacity + 64;
@@ -1493,7 +1502,7 @@ static void end_block(struct writer *writer, bool last)
         put_section(writer, MR_SECTION_END, &content);
         free(content.at);
     }
-    if (!writer->block_events) { /* no event: an empty stretch of time */
+    if (!writer->has_ticks) { /* no event: an empty stretch of time */
         writer->first_ticks = writer->last_ticks = ticks_of(writer->last_ns);
     }
 
@@ -1530,6 +1539,7 @@ static void end_block(struct writer *writer, bool last)
     writer->heap_counters.count = 0;
     writer->gauge_count = writer->block_events = 0;
     writer->announced_more = 0;
+    writer->has_ticks = false;
 }
 
 static void add_to_block(struct writer *writer, struct item *item)

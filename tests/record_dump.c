@@ -2,6 +2,8 @@
 /* record_dump.c -- see record_dump.h. Numbers that are addresses are hexadecimal; unknown is `?`. */
 #include "record_dump.h"
 
+#include "mark_names.h"
+
 #include <inttypes.h>
 
 #include "schema/trace_format.h"
@@ -137,14 +139,82 @@ static status dump_stacks(void *context, const struct stack_record *stacks)
     return OK;
 }
 
+static status dump_definition(void *context, const struct definition_record *definition)
+{
+    static const char *const kinds[] = {"?", "name", "stream", "heap", "pool", "class", "place"};
+    FILE *out = ((struct record_dump *)context)->out;
+    size_t count = MR_DEFINE_ARGS_MAX;
+
+    if (!out) {
+        return OK;
+    }
+    fprintf(out, "define %s %" PRIu64, kinds[definition->kind < 7 ? definition->kind : 0],
+            definition->id);
+    while (count > 0 && definition->arguments[count - 1] == UNKNOWN) {
+        count--;
+    }
+    for (size_t i = 0; i < count; i++) {
+        fprintf(out, definition->arguments[i] == UNKNOWN ? " ?" : " %" PRIu64,
+                definition->arguments[i]);
+    }
+    if (definition->text.length) {
+        print_text(out, "text", definition->text);
+    }
+    fputc('\n', out);
+    return OK;
+}
+
+static status dump_heap_counters(void *context, const struct heap_counters_record *counters)
+{
+    FILE *out = ((struct record_dump *)context)->out;
+
+    if (out) {
+        fprintf(out,
+                "heap_counters %" PRIu64 " thread=%" PRIu64 " ticks=%" PRIu64 " allocs=%" PRIu64
+                " bytes=%" PRIu64 " frees=%" PRIu64 " freed=%" PRIu64 "\n",
+                counters->heap, counters->thread, counters->ticks, counters->alloc_calls,
+                counters->alloc_bytes, counters->free_calls, counters->freed_bytes);
+    }
+    return OK;
+}
+
+static void print_mark(FILE *out, const struct mark *mark)
+{
+    const struct mark_names *names = mark_names(mark->kind);
+    size_t named = names ? mark_argument_names(names) : 0;
+
+    fprintf(out, "%s %" PRIu64 " thread=%" PRIu32, names ? names->name : "mark?", mark->ticks,
+            mark->thread);
+    for (uint32_t i = 0; i < mark->argument_count; i++) {
+        size_t length;
+
+        if (i < named) {
+            const char *name = mark_argument_name(names, i, &length);
+
+            fprintf(out, " %.*s=", (int)length, name);
+        } else {
+            fputs(i > named ? "," : names && names->has_counters ? " c=" : " ", out);
+        }
+        fprintf(out, mark->arguments[i] == UNKNOWN ? "?" : "%" PRIu64, mark->arguments[i]);
+    }
+    fputc('\n', out);
+}
+
 static status dump_events(void *context, const struct event_batch *batch)
 {
     struct record_dump *dump = context;
     FILE *out = dump->out;
-    size_t a = 0, f = 0;
+    size_t a = 0, f = 0, m = 0;
 
     dump->events += batch->count;
-    for (size_t i = 0; out && i < batch->count; i++) {
+    dump->marks += batch->mark_count;
+    for (size_t i = 0; out && i <= batch->count; i++) {
+        for (; m < batch->mark_count && batch->marks[m].position <= i; m++) {
+            print_mark(out, &batch->marks[m]);
+        }
+        if (i == batch->count) {
+            break;
+        }
         const char *key = batch->has_ids ? "id" : "address";
 
         if (batch->ops[i] & MR_OP_ALLOC) {
@@ -155,6 +225,10 @@ static status dump_events(void *context, const struct event_batch *batch)
                     batch->sizes[a], batch->extras[a], batch->stacks[a], batch->intervals[a]);
             if (batch->has_ids) {
                 fprintf(out, " id=%" PRIu64, batch->alloc_keys[a]);
+            }
+            if (batch->ops[i] == MR_OP_HEAP_ALLOC && batch->heaps) {
+                fprintf(out, " heap=%" PRIu32 " class=%" PRIu32, batch->heaps[a],
+                        batch->classes[a]);
             }
             fputc('\n', out);
             a++;
@@ -240,6 +314,8 @@ struct record_sink record_dump_sink(struct record_dump *dump)
         .thread = dump_thread,
         .thread_counters = dump_thread_counters,
         .stacks = dump_stacks,
+        .definition = dump_definition,
+        .heap_counters = dump_heap_counters,
         .events = dump_events,
         .metric = dump_metric,
         .gauges = dump_gauges,

@@ -12,6 +12,7 @@ struct record_dump {
     uint64_t events;      /* handed out */
     uint64_t lost_events; /* told by gaps; UNKNOWN once a gap could not tell */
     uint64_t gaps;
+    uint64_t marks;
 };
 
 /* A sink that writes into *dump. */
