@@ -18,6 +18,7 @@ static const char *const type_names[TYPE_COUNT_OF_TYPES] = {
     [TYPE_COUNT] = "COUNT", [TYPE_RATIO] = "RATIO", [TYPE_RATE] = "RATE",   [TYPE_ID] = "ID",
     [TYPE_KEY] = "KEY",     [TYPE_GROUP] = "GROUP", [TYPE_STACK] = "STACK", [TYPE_PROSE] = "PROSE",
     [TYPE_NOTE] = "NOTE",   [TYPE_MIXED] = "MIXED", [TYPE_UNIT] = "UNIT",   [TYPE_TOTAL] = "TOTAL",
+    [TYPE_FLOW] = "FLOW",   [TYPE_PACE] = "PACE",
 };
 
 const char *catalog_type_name(enum catalog_type type) { return type_names[type]; }
@@ -34,8 +35,14 @@ enum catalog_type catalog_type_of_name(const char *name)
     static const struct {
         const char *end;
         enum catalog_type type;
-    } ends[] = {{"_bytes_per_hour", TYPE_RATE}, {"_bytes", TYPE_BYTES}, {"_ns", TYPE_NS},
-                {"_share", TYPE_RATIO},         {"_calls", TYPE_COUNT}, {"_blocks", TYPE_COUNT}};
+    } ends[] = {{"_bytes_per_hour", TYPE_RATE},
+                {"_bytes_per_second", TYPE_FLOW},
+                {"_per_second", TYPE_PACE},
+                {"_bytes", TYPE_BYTES},
+                {"_ns", TYPE_NS},
+                {"_share", TYPE_RATIO},
+                {"_calls", TYPE_COUNT},
+                {"_blocks", TYPE_COUNT}};
     size_t length = strlen(name);
 
     if (ends_with(name, length, "_low")) {

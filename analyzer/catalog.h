@@ -37,6 +37,8 @@ enum catalog_type {
     TYPE_COUNT,
     TYPE_RATIO, /* 1 is everything */
     TYPE_RATE,  /* bytes per hour */
+    TYPE_FLOW,  /* bytes per second */
+    TYPE_PACE,  /* how often in a second */
     TYPE_ID,
     TYPE_KEY,   /* an id for machines: not in tables */
     TYPE_GROUP, /* text that heads the rows that share it */

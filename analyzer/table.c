@@ -119,7 +119,8 @@ static int find_type(const struct table *table, enum catalog_type type)
 static bool is_number(enum catalog_type type)
 {
     return type == TYPE_BYTES || type == TYPE_NS || type == TYPE_COUNT || type == TYPE_RATIO ||
-           type == TYPE_RATE || type == TYPE_ID || type == TYPE_MIXED || type == TYPE_TOTAL;
+           type == TYPE_RATE || type == TYPE_FLOW || type == TYPE_PACE || type == TYPE_ID ||
+           type == TYPE_MIXED || type == TYPE_TOTAL;
 }
 
 static void show_column(struct table *table, int column)
@@ -258,7 +259,8 @@ static char *interval_text(const struct table *table, const struct shown *shown,
 /* A column's name without its unit, which the cells have. */
 static void short_title(char *out, size_t out_bytes, const char *name)
 {
-    static const char *const ends[] = {"_bytes_per_hour", "_bytes", "_ns"};
+    static const char *const ends[] = {"_bytes_per_hour", "_bytes_per_second", "_per_second",
+                                       "_bytes", "_ns"};
     size_t length = strlen(name);
 
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {

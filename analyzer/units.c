@@ -57,11 +57,14 @@ static struct scale scale_value(enum catalog_type type, double value, bool ascii
     switch (type) {
     case TYPE_BYTES:
     case TYPE_RATE:
+    case TYPE_FLOW:
         return scale_bytes(value);
     case TYPE_NS:
         return scale_ns(value, ascii);
     case TYPE_RATIO:
         return (struct scale){0.01, "%", fabs(value) < 0.00995 && value != 0 ? 2 : 1};
+    case TYPE_PACE:
+        return (struct scale){1, "/s", fabs(value) < 0.995 && value != 0 ? 3 : 1};
     default:
         return (struct scale){1, "", 0};
     }
@@ -88,7 +91,9 @@ static void group_digits(char *out, double value)
 /* The number alone, in a scale. */
 static void print_scaled(char *out, enum catalog_type type, struct scale scale, double value)
 {
-    if (type == TYPE_COUNT && fabs(value) < 1e18) {
+    bool whole = type == TYPE_COUNT || (type == TYPE_PACE && fabs(value) >= 999.95);
+
+    if (whole && fabs(value) < 1e18) {
         group_digits(out, value);
     } else if (type == TYPE_VALUE || type == TYPE_ID) {
         snprintf(out, UNITS_BYTES, "%.15g", value);
@@ -114,7 +119,9 @@ void units_value(char *out, enum catalog_type type, double value, bool ascii)
         size_t length = strlen(out);
 
         snprintf(out + length, UNITS_BYTES - length, " %s%s", scale.unit,
-                 type == TYPE_RATE ? "/h" : "");
+                 type == TYPE_RATE   ? "/h"
+                 : type == TYPE_FLOW ? "/s"
+                                     : "");
     }
 }
 

@@ -254,6 +254,8 @@ static void test_types_by_name(void)
     CHECK_EQ(catalog_type_of_name("live_bytes"), TYPE_BYTES);
     CHECK_EQ(catalog_type_of_name("live_bytes_low"), TYPE_BYTES);
     CHECK_EQ(catalog_type_of_name("leak_rate_bytes_per_hour_high"), TYPE_RATE);
+    CHECK_EQ(catalog_type_of_name("allocated_bytes_per_second"), TYPE_FLOW);
+    CHECK_EQ(catalog_type_of_name("items_per_second"), TYPE_PACE);
     CHECK_EQ(catalog_type_of_name("onset_ns"), TYPE_NS);
     CHECK_EQ(catalog_type_of_name("leaked_share"), TYPE_RATIO);
     CHECK_EQ(catalog_type_of_name("pid"), TYPE_VALUE);

@@ -26,6 +26,11 @@ static void test_values(void)
     check_value(TYPE_BYTES, -0.2, "0 B");
     check_value(TYPE_BYTES, 9.3e18, "8260.1 PiB");
     check_value(TYPE_RATE, 9e9, "8.4 GiB/h");
+    check_value(TYPE_FLOW, 5e6, "4.8 MiB/s");
+    check_value(TYPE_PACE, 59.94, "59.9 /s");
+    check_value(TYPE_PACE, 0.0167, "0.017 /s");
+    check_value(TYPE_PACE, 0, "0.0 /s");
+    check_value(TYPE_PACE, 12345, "12 345 /s");
     check_value(TYPE_NS, 999, "999 ns");
     check_value(TYPE_NS, 3400, "3.4 µs");
     check_value(TYPE_NS, 999960, "1.0 ms");
