@@ -3,6 +3,7 @@
  *
  * The program's input, output and exit code are its own. What would fail later is refused before it
  * starts: a static program, one with other privileges, a place that cannot be written to.          */
+#include "adapters.h"
 #include "command.h"
 #include "diag.h"
 #include "read.h"
@@ -29,6 +30,7 @@ enum {
     OPTION_FULL,
     OPTION_FORCE,
     OPTION_NO_CHILDREN,
+    OPTION_ADAPTER,
     OPTION_QUIET
 };
 static const struct command_option options[] = {
@@ -39,6 +41,8 @@ static const struct command_option options[] = {
     [OPTION_FULL] = {"full", 0, NULL, "record every allocation"},
     [OPTION_FORCE] = {"force", 'f', NULL, "replace TRACE when it exists"},
     [OPTION_NO_CHILDREN] = {"no-children", 0, NULL, "leave the processes it starts alone"},
+    [OPTION_ADAPTER] = {"adapter", 0, "NAME",
+                        "what tells more of a runtime: lua, boehm or none; found unless told"},
     [OPTION_QUIET] = {"quiet", 'q', NULL, "say nothing at the end"},
     {0},
 };
@@ -47,41 +51,53 @@ struct request {
     const char *output; /* NULL: named after the program and its pid */
     const char *interval;
     bool full, force, no_children, quiet;
-    char **program;           /* argv of the host */
-    char path[PATH_MAX];      /* of its executable */
+    char **program;        /* argv of the host */
+    char path[PATH_MAX];   /* of its executable */
+    char loaded[PATH_MAX]; /* what exec loads in the end: itself, or the interpreter of a script */
     char directory[PATH_MAX]; /* of the trace, absolute */
     char name[NAME_MAX + 1];  /* of the trace */
     char library[PATH_MAX];
+    const char *adapter; /* one of adapter_names; "none"; NULL: not told, then none was found */
+    char adapter_file[PATH_MAX];
 };
 
 /* ---- the program ----------------------------------------------------------------------------- */
 
-/* As execvp will look for it. */
-static status find_program(struct request *request)
+/* As execvp will look for it. False: not found, or found and *denied. */
+static bool search(const char *name, char path[PATH_MAX], bool *denied)
 {
-    const char *name = request->program[0], *list = getenv("PATH");
-    bool denied = false;
+    const char *list = getenv("PATH");
 
+    *denied = false;
     if (strchr(name, '/')) {
-        snprintf(request->path, sizeof request->path, "%s", name);
-        if (access(name, X_OK) == 0) {
-            return OK;
-        }
-        denied = errno == EACCES;
+        snprintf(path, PATH_MAX, "%s", name);
+        bool found = access(name, X_OK) == 0;
+        *denied = !found && errno == EACCES;
+        return found;
     }
-    for (const char *at = list ? list : "/bin:/usr/bin"; !strchr(name, '/') && *at;) {
+    for (const char *at = list ? list : "/bin:/usr/bin"; *at;) {
         size_t length = strcspn(at, ":");
-
-        snprintf(request->path, sizeof request->path, "%.*s/%s", length ? (int)length : 1,
-                 length ? at : ".", name);
         struct stat facts;
-        if (stat(request->path, &facts) == 0 && S_ISREG(facts.st_mode)) {
-            if (access(request->path, X_OK) == 0) {
-                return OK;
+
+        snprintf(path, PATH_MAX, "%.*s/%s", length ? (int)length : 1, length ? at : ".", name);
+        if (stat(path, &facts) == 0 && S_ISREG(facts.st_mode)) {
+            if (access(path, X_OK) == 0) {
+                return true;
             }
-            denied = true;
+            *denied = true;
         }
         at += length + (at[length] == ':');
+    }
+    return false;
+}
+
+static status find_program(struct request *request)
+{
+    const char *name = request->program[0];
+    bool denied;
+
+    if (search(name, request->path, &denied)) {
+        return OK;
     }
     diag_error("could not run \"%s\": %s", name,
                denied ? "it may not be executed" : "there is no such program");
@@ -139,8 +155,26 @@ static status check_elf(const char *path, int file)
     return FAIL;
 }
 
+/* The words after #! of a script. `env` stands for the program it will look for. */
+static void find_interpreter(char *words, char out[PATH_MAX])
+{
+    const char *word = strtok(words, " \t\n");
+    const char *base = word ? strrchr(word, '/') : NULL;
+    bool denied;
+
+    snprintf(out, PATH_MAX, "%s", word ? word : "");
+    if (base && strcmp(base, "/env") == 0) {
+        do {
+            word = strtok(NULL, " \t\n");
+        } while (word && (word[0] == '-' || strchr(word, '=')));
+        if (!word || !search(word, out, &denied)) {
+            out[0] = '\0';
+        }
+    }
+}
+
 /* A script is its interpreter, as far as memory goes. */
-static status check_program(const char *path, int depth)
+static status check_program(struct request *request, const char *path, int depth)
 {
     char line[PATH_MAX] = "";
     struct stat facts;
@@ -155,11 +189,12 @@ static status check_program(const char *path, int depth)
         diag_error("could not run \"%s\": it is a directory", path);
         result = FAIL;
     } else if (got > 2 && line[0] == '#' && line[1] == '!' && depth < 4) {
-        char *interpreter = line + 2 + strspn(line + 2, " \t");
+        char interpreter[PATH_MAX];
 
-        interpreter[strcspn(interpreter, " \t\n")] = '\0';
-        result = check_program(interpreter, depth + 1);
+        find_interpreter(line + 2, interpreter);
+        result = check_program(request, interpreter, depth + 1);
     } else {
+        snprintf(request->loaded, sizeof request->loaded, "%s", path);
         result = check_privileges(path, &facts);
         if (result.code == STATUS_OK) {
             result = check_elf(path, file);
@@ -242,6 +277,42 @@ static status find_library(struct request *request)
     return OK;
 }
 
+/* The one that was asked for must be there; of the one that suits, nobody spoke. */
+static status find_adapter(struct request *request)
+{
+    bool told = request->adapter != NULL;
+
+    if (!told) {
+        request->adapter = adapter_for(request->loaded);
+    } else if (strcmp(request->adapter, "none") == 0) {
+        request->adapter = NULL;
+    }
+    if (request->adapter &&
+        !adapter_find(request->adapter, request->library, request->adapter_file)) {
+        if (told) {
+            diag_error("could not find the adapter: no \"%s\"", request->adapter_file);
+            diag_hint("It lies beside libmemrec.so; --adapter none does without.");
+            return FAIL;
+        }
+        request->adapter = NULL;
+    }
+    if (request->adapter && !request->quiet) {
+        diag_remark("memanalyze: using the adapter %s%s", request->adapter,
+                    told ? "" : "; --adapter none leaves it out");
+    }
+    return OK;
+}
+
+static bool is_adapter(const char *name)
+{
+    bool known = strcmp(name, "none") == 0;
+
+    for (size_t i = 0; i < ADAPTER_COUNT; i++) {
+        known = known || strcmp(name, adapter_names[i]) == 0;
+    }
+    return known;
+}
+
 static bool is_size(const char *text)
 {
     char *end;
@@ -297,7 +368,7 @@ static void trace_file_of(const struct request *request, pid_t pid, char out[2 *
 /* In the child. The path is a pattern to the recorder: unless the user meant one, each % is doubled. */
 static void set_environment(const struct request *request)
 {
-    char trace[2 * PATH_MAX], pattern[4 * PATH_MAX], preload[2 * PATH_MAX];
+    char trace[2 * PATH_MAX], pattern[4 * PATH_MAX], *preload;
     const char *preloaded = getenv("LD_PRELOAD");
     char *out = pattern;
 
@@ -312,9 +383,16 @@ static void set_environment(const struct request *request)
     }
     *out = '\0';
     bool more = preloaded && *preloaded;
-    snprintf(preload, sizeof preload, "%s%s%s", request->library, more ? ":" : "",
-             more ? preloaded : "");
-    setenv("LD_PRELOAD", preload, 1);
+    bool adapter = request->adapter && adapter_is_preloaded(request->adapter);
+    if (asprintf(&preload, "%s%s%s%s%s", request->library, adapter ? ":" : "",
+                 adapter ? request->adapter_file : "", more ? ":" : "",
+                 more ? preloaded : "") >= 0) {
+        setenv("LD_PRELOAD", preload, 1);
+        free(preload);
+    }
+    if (request->adapter) {
+        adapter_set_environment(request->adapter, request->adapter_file);
+    }
     setenv("MEMREC_TRACE", pattern, 1);
     if (request->full || request->interval) {
         setenv("MEMREC_INTERVAL", request->full ? "1" : request->interval, 1);
@@ -475,9 +553,10 @@ static status record(struct request *request, int *exit_code)
     pid_t pid;
 
     TRY(find_program(request));
-    TRY(check_program(request->path, 0));
+    TRY(check_program(request, request->path, 0));
     TRY(find_library(request));
     TRY(check_output(request));
+    TRY(find_adapter(request));
     TRY(run_program(request, &pid, exit_code));
     if (!request->quiet && !is_pattern(request)) {
         trace_file_of(request, pid, trace);
@@ -513,6 +592,9 @@ static int run(const struct command *command, int argc, char **argv)
         case OPTION_NO_CHILDREN:
             request->no_children = true;
             break;
+        case OPTION_ADAPTER:
+            request->adapter = arguments.value;
+            break;
         case OPTION_QUIET:
             request->quiet = true;
             break;
@@ -528,6 +610,9 @@ static int run(const struct command *command, int argc, char **argv)
     } else if (request->interval && !is_size(request->interval)) {
         exit_code = command_usage_error(
             command, "\"%s\" is no interval: bytes, as in 65536, 64K or 2M", request->interval);
+    } else if (request->adapter && !is_adapter(request->adapter)) {
+        exit_code = command_usage_error(
+            command, "\"%s\" is no adapter: there are lua, boehm and none", request->adapter);
     } else if (request->interval && request->full) {
         exit_code = command_usage_error(command, "--full has no interval");
     } else {

@@ -12,5 +12,6 @@ mkdir folder
 memanalyze record -o folder true; echo $?
 MEMREC_LIBRARY=/nowhere/lib.so memanalyze record true; echo $?
 MEMREC_LIBRARY='' memanalyze record -- nosuchprogram; echo $?
+memanalyze record --adapter perl true; echo $?
 cat old.zst
 ls
