@@ -84,13 +84,14 @@ static status write_block(struct recovery *recovery, uint32_t flags)
         recovery->writer.sequence = recovery->found.missing_to_sequence;
     }
     mr_encode_finish(encoder);
-    if (encoder->event_count && encoder->last_event_ticks > recovery->last_ticks) {
+    bool has_events = mr_encode_has_events(encoder);
+    if (has_events && encoder->last_event_ticks > recovery->last_ticks) {
         recovery->last_ticks = encoder->last_event_ticks;
     }
     uint64_t now = recovery->last_ticks;
     struct mr_block_facts block = {
-        .first_ticks = encoder->event_count ? encoder->first_event_ticks : now,
-        .last_ticks = encoder->event_count ? encoder->last_event_ticks : now,
+        .first_ticks = has_events ? encoder->first_event_ticks : now,
+        .last_ticks = has_events ? encoder->last_event_ticks : now,
         .clock_ticks = now,
         .clock_ns = (facts->clock_count ? facts->clocks[0].ns : 0) +
                     (uint64_t)trace_ns(recovery->trace, now),
@@ -157,12 +158,68 @@ static status put_stacks(void *context, const struct stack_record *stacks)
     return OK;
 }
 
+static status put_definition(void *context, const struct definition_record *definition)
+{
+    struct recovery *recovery = context;
+    struct mr_encoder *encoder = &recovery->encoder;
+    size_t count = MR_DEFINE_ARGS_MAX;
+
+    while (count > 0 && definition->arguments[count - 1] == UNKNOWN) { /* as good as not told */
+        count--;
+    }
+    TRY(make_room(recovery, definition->text.length + 128));
+    mr_encode_begin(encoder, MR_SECTION_DEFINE);
+    mr_encode_uvarint(encoder, definition->kind);
+    mr_encode_uvarint(encoder, definition->id);
+    mr_encode_uvarint(encoder, count);
+    for (size_t i = 0; i < count; i++) {
+        mr_encode_uvarint(encoder, definition->arguments[i]);
+    }
+    mr_encode_text(encoder, definition->text.bytes, definition->text.length);
+    mr_encode_end(encoder);
+    return OK;
+}
+
+static status put_heap_counters(void *context, const struct heap_counters_record *counters)
+{
+    struct recovery *recovery = context;
+    struct mr_encoder *encoder = &recovery->encoder;
+
+    TRY(make_room(recovery, 0));
+    mr_encode_begin(encoder, MR_SECTION_HEAP_COUNTERS);
+    mr_encode_uvarint(encoder, counters->ticks);
+    mr_encode_uvarint(encoder, counters->thread);
+    mr_encode_uvarint(encoder, counters->heap);
+    mr_encode_uvarint(encoder, counters->alloc_calls);
+    mr_encode_uvarint(encoder, counters->alloc_bytes);
+    mr_encode_uvarint(encoder, counters->free_calls);
+    mr_encode_uvarint(encoder, counters->freed_bytes);
+    mr_encode_end(encoder);
+    return OK;
+}
+
+static status put_mark(struct recovery *recovery, const struct mark *mark)
+{
+    TRY(make_room(recovery, 0));
+    while (!mr_encode_mark(&recovery->encoder, mark->kind, mark->thread, mark->ticks,
+                           mark->arguments, mark->argument_count)) {
+        TRY(write_block(recovery, 0)); /* full of marks */
+    }
+    return OK;
+}
+
 static status put_events(void *context, const struct event_batch *batch)
 {
     struct recovery *recovery = context;
-    size_t allocs = 0, frees = 0;
+    size_t allocs = 0, frees = 0, marks = 0;
 
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i <= batch->count; i++) {
+        for (; marks < batch->mark_count && batch->marks[marks].position <= i; marks++) {
+            TRY(put_mark(recovery, &batch->marks[marks]));
+        }
+        if (i == batch->count) {
+            break;
+        }
         struct mr_event event = {
             .op = batch->ops[i],
             .thread = batch->threads[i],
@@ -175,6 +232,8 @@ static status put_events(void *context, const struct event_batch *batch)
             event.extra = batch->extras[allocs];
             event.address = batch->addresses[allocs];
             event.size = batch->sizes[allocs];
+            event.heap = batch->heaps ? batch->heaps[allocs] : 0;
+            event.klass = batch->classes ? batch->classes[allocs] : 0;
             event.key = batch->alloc_keys[allocs++];
         } else {
             event.key = batch->free_keys[frees++];
@@ -209,6 +268,8 @@ static status write_rings(struct recovery *recovery)
         .thread = put_thread,
         .thread_counters = put_counters,
         .stacks = put_stacks,
+        .definition = put_definition,
+        .heap_counters = put_heap_counters,
         .events = put_events,
         .gauges = put_gauges,
     };
@@ -365,6 +426,9 @@ static void say_what_was_recovered(const struct recovery *recovery)
 
     diag_remark("memanalyze: %" PRIu64 " events recovered, %" PRIu64 " in all: %s", found->events,
                 recovery->writer.events_before, recovery->output);
+    if (found->marks) {
+        diag_detail("And %" PRIu64 " marks of the program's own.", found->marks);
+    }
     if (found->owed_frees) {
         diag_detail("Of %" PRIu64 " frees only the order is known; they stand at the end.",
                     found->owed_frees);
@@ -374,6 +438,9 @@ static void say_what_was_recovered(const struct recovery *recovery)
     }
     if (found->damaged_rings) {
         diag_detail("The rest of %" PRIu64 " rings could not be understood.", found->damaged_rings);
+    }
+    if (found->damaged_definitions) {
+        diag_detail("The rest of the definitions of names could not be understood.");
     }
     if (found->missing_from_sequence != found->missing_to_sequence) {
         diag_detail("%" PRIu64 " blocks at the end of the trace are lost.",
@@ -400,6 +467,7 @@ static status recover(struct recovery *recovery)
     }
     const struct ring_result *found = &recovery->found;
     bool whole = !recovery->gap_count && !found->damaged_rings && !found->lost_stacks &&
+                 !found->damaged_definitions &&
                  found->missing_from_sequence == found->missing_to_sequence;
     return whole ? OK : (status){STATUS_INCOMPLETE};
 }

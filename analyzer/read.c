@@ -813,7 +813,8 @@ static status read_end(struct tee *tee)
         trace->recovered_events = result.events;
         trace->rings_found = true;
     }
-    bool whole = tee->rings && result.missing_from_sequence == result.missing_to_sequence;
+    bool whole = tee->rings && result.missing_from_sequence == result.missing_to_sequence &&
+                 !result.damaged_rings && !result.damaged_definitions;
     if (trace->facts.ended ? !tee->has_end_gap : whole) {
         return OK;
     }
@@ -825,7 +826,10 @@ static status read_end(struct tee *tee)
             .lost_events = UNKNOWN,
             .first_byte = trace->facts.file_bytes,
             .last_byte = trace->facts.file_bytes,
-            .reason = tee->no_rings == ring_read_still_running ? tee->no_rings : killed,
+            .reason =
+                tee->no_rings == ring_read_still_running || tee->no_rings == ring_read_other_version
+                    ? tee->no_rings
+                    : killed,
         };
     }
     return tee_gap(tee, &gap);

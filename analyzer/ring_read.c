@@ -25,12 +25,17 @@ const char ring_read_gone[] = "its shared memory is gone";
 const char ring_read_still_running[] = "the process is still being recorded";
 const char ring_read_unreadable[] = "its shared memory may not be read";
 const char ring_read_other_trace[] = "its shared memory belongs to another trace";
+const char ring_read_other_version[] =
+    "its shared memory was laid out by another version of memrec";
 const char ring_read_damaged[] = "its shared memory is damaged";
 
 enum {
     WINDOW_WORDS = 4096, /* of one ring; more than the longest event */
     BATCH_EVENTS = 16384,
     BATCH_NODES = 65536,
+    BATCH_MARKS = 16384,
+    BATCH_ARGUMENTS = 131072,
+    DEFINITIONS_WINDOW = 65536, /* more than the longest row */
 };
 
 /* ---- stacks: nodes by id, and by the hash of the frames from there to the root ----------------- */
@@ -68,17 +73,22 @@ struct batch { /* what event_batch points at */
     uint64_t ticks[BATCH_EVENTS], addresses[BATCH_EVENTS], sizes[BATCH_EVENTS];
     uint64_t alloc_keys[BATCH_EVENTS], free_keys[BATCH_EVENTS];
     uint32_t threads[BATCH_EVENTS], extras[BATCH_EVENTS], stacks[BATCH_EVENTS];
-    size_t count, alloc_count;
+    uint32_t heaps[BATCH_EVENTS], classes[BATCH_EVENTS];
+    size_t count, alloc_count, object_count;
+    struct mark marks[BATCH_MARKS];
+    uint64_t arguments[BATCH_ARGUMENTS];
+    size_t mark_count, argument_count;
     uint64_t parents[BATCH_NODES], pcs[BATCH_NODES]; /* new nodes, to be told before the events */
     uint32_t first_node;
     size_t node_count;
 };
 
-enum { LOSSES = 3 };
+enum { LOSSES = 4 };
 static const char *const loss_names[LOSSES] = {
     "recorder.dropped_samples",
     "recorder.dropped_bytes",
     "recorder.dropped_frees",
+    "recorder.dropped_marks",
 };
 
 struct ring_reader {
@@ -293,10 +303,15 @@ static bool is_running(uint64_t pid, const char *path)
 static bool sizes_agree(const struct mr_shared *shared, uint64_t file_bytes)
 {
     uint64_t rings_end = MR_SHARED_RINGS_OFFSET + (uint64_t)shared->ring_count * MR_RING_BYTES;
+    uint64_t heaps_bytes = (uint64_t)MR_THREAD_SLOTS * MR_HEAPS_MAX * sizeof(struct mr_heap_slot);
 
-    return shared->version == MR_SHARED_VERSION && shared->ring_count <= MR_RINGS_MAX &&
-           shared->ring_bytes >= 4096 && shared->ring_bytes <= (UINT64_C(1) << 32) &&
+    return shared->ring_count <= MR_RINGS_MAX && shared->ring_bytes >= 4096 &&
+           shared->ring_bytes <= (UINT64_C(1) << 32) &&
            (shared->ring_bytes & (shared->ring_bytes - 1)) == 0 &&
+           shared->heap_slots_offset >= rings_end && shared->heap_slots_offset <= file_bytes &&
+           heaps_bytes <= file_bytes - shared->heap_slots_offset &&
+           shared->definitions_offset >= rings_end && shared->definitions_offset <= file_bytes &&
+           shared->definitions_bytes <= file_bytes - shared->definitions_offset &&
            shared->data_offset >= rings_end && shared->data_offset <= file_bytes &&
            shared->ring_count * shared->ring_bytes <= file_bytes - shared->data_offset;
 }
@@ -318,10 +333,19 @@ static const char *check_file(struct ring_reader *reader, const struct ring_sour
     if (memcmp(reader->shared.trace_id, source->trace_id, sizeof reader->shared.trace_id) != 0) {
         return ring_read_other_trace;
     }
+    if (reader->shared.version != MR_SHARED_VERSION) {
+        return ring_read_other_version;
+    }
     if (!sizes_agree(&reader->shared, (uint64_t)facts.st_size)) {
         return ring_read_damaged;
     }
     return is_running(source->pid, reader->path) ? ring_read_still_running : NULL;
+}
+
+static void empty_batch(struct batch *batch)
+{
+    batch->count = batch->alloc_count = batch->object_count = batch->node_count = 0;
+    batch->mark_count = batch->argument_count = 0;
 }
 
 struct ring_reader *ring_read_open(const struct ring_source *source, const char **why_not)
@@ -342,7 +366,7 @@ struct ring_reader *ring_read_open(const struct ring_source *source, const char 
     }
     *why_not = ring_read_unreadable;
     if (reader && reader->path && reader->batch) {
-        reader->batch->count = reader->batch->alloc_count = reader->batch->node_count = 0;
+        empty_batch(reader->batch);
         *why_not = check_file(reader, source);
     }
     if (*why_not) {
@@ -415,18 +439,31 @@ static bool ring_words(struct ring_reader *reader, struct ring *ring, uint64_t a
     return true;
 }
 
+/* Can this be the first word of an event, or of a mark? */
+static bool can_be(uint64_t meta)
+{
+    unsigned count = mr_meta_frame_count(meta);
+
+    if (mr_meta_thread(meta) == 0) {
+        return false;
+    }
+    if (mr_meta_op(meta) == MR_OP_MARK) {
+        return count <= MR_MARK_ARGS_MAX;
+    }
+    return count <= MR_STACK_DEPTH_MAX && mr_meta_interval(meta) < 64;
+}
+
 /* Looks at the event at ring->at: is it all there, and can it be one? */
 static bool ring_peek(struct ring_reader *reader, struct ring *ring)
 {
     uint64_t words[2];
 
-    if (ring->end - ring->at < MR_FREE_WORDS || !ring_words(reader, ring, ring->at, 2, words)) {
+    if (ring->end - ring->at < MR_MARK_WORDS || !ring_words(reader, ring, ring->at, 2, words)) {
         return false;
     }
     ring->ticks = words[1];
-    return mr_event_words(words[0]) <= ring->end - ring->at &&
-           mr_meta_frame_count(words[0]) <= MR_STACK_DEPTH_MAX && mr_meta_interval(words[0]) < 64 &&
-           mr_meta_thread(words[0]) != 0 && ring->ticks >= reader->shared.start_ticks;
+    return can_be(words[0]) && mr_event_words(words[0]) <= ring->end - ring->at &&
+           ring->ticks >= reader->shared.start_ticks;
 }
 
 /* ---- the merge ------------------------------------------------------------------------------- */
@@ -511,16 +548,21 @@ static status flush_batch(struct ring_reader *reader)
         .intervals = batch->intervals,
         .alloc_keys = reader->shared.mode != MR_MODE_FULL ? batch->alloc_keys : batch->addresses,
         .free_keys = batch->free_keys,
+        .heaps = batch->object_count ? batch->heaps : NULL,
+        .classes = batch->object_count ? batch->classes : NULL,
+        .marks = batch->marks,
+        .mark_count = batch->mark_count,
     };
 
     reader->result->events += batch->count;
+    reader->result->marks += batch->mark_count;
     if (stacks.count) {
         TRY(HAND(reader, stacks, &stacks));
     }
-    if (events.count) {
+    if (events.count || events.mark_count) {
         TRY(HAND(reader, events, &events));
     }
-    batch->count = batch->alloc_count = batch->node_count = 0;
+    empty_batch(batch);
     return OK;
 }
 
@@ -579,29 +621,70 @@ static status take_alloc(struct ring_reader *reader, const uint64_t *words)
     batch->alloc_keys[row] = words[4];
     batch->stacks[row] = node;
     batch->intervals[row] = (uint8_t)mr_meta_interval(words[0]);
+    batch->heaps[row] = batch->classes[row] = 0;
+    if (mr_meta_op(words[0]) == MR_OP_HEAP_ALLOC) {
+        uint64_t object = words[MR_ALLOC_WORDS + frame_count];
+
+        batch->heaps[row] = (uint32_t)object;
+        batch->classes[row] = (uint32_t)(object >> 32);
+        batch->object_count++;
+    }
     batch->alloc_count++;
     return OK;
+}
+
+/* One of a kind that this version does not know is left out. */
+static void take_mark(struct batch *batch, const uint64_t *words)
+{
+    unsigned kind = mr_meta_mark(words[0]), count = mr_meta_frame_count(words[0]);
+
+    if (kind == 0 || kind >= MR_MARK_KINDS) {
+        return;
+    }
+    uint64_t *arguments = batch->arguments + batch->argument_count;
+    memcpy(arguments, words + MR_MARK_WORDS, count * sizeof *arguments);
+    batch->argument_count += count;
+    batch->marks[batch->mark_count++] = (struct mark){
+        .kind = kind,
+        .thread = mr_meta_thread(words[0]),
+        .ticks = words[1],
+        .position = (uint32_t)batch->count,
+        .argument_count = count,
+        .arguments = arguments,
+    };
+}
+
+static bool batch_is_full(const struct batch *batch)
+{
+    return batch->count == BATCH_EVENTS || batch->mark_count == BATCH_MARKS ||
+           batch->node_count + MR_STACK_DEPTH_MAX > BATCH_NODES ||
+           batch->argument_count + MR_MARK_ARGS_MAX > BATCH_ARGUMENTS;
 }
 
 static status take_event(struct ring_reader *reader, const uint64_t *words)
 {
     struct batch *batch = reader->batch;
+    unsigned op = mr_meta_op(words[0]);
 
-    if (batch->count == BATCH_EVENTS || batch->node_count + MR_STACK_DEPTH_MAX > BATCH_NODES) {
+    if (batch_is_full(batch)) {
         TRY(flush_batch(reader));
     }
-    batch->ops[batch->count] = (uint8_t)mr_meta_op(words[0]);
+    if (words[1] > reader->result->last_ticks) {
+        reader->result->last_ticks = words[1];
+    }
+    if (op == MR_OP_MARK) {
+        take_mark(batch, words);
+        return OK;
+    }
+    batch->ops[batch->count] = (uint8_t)op;
     batch->ticks[batch->count] = words[1];
     batch->threads[batch->count] = mr_meta_thread(words[0]);
-    if (mr_meta_op(words[0]) & MR_OP_ALLOC) {
+    if (op & MR_OP_ALLOC) {
         TRY(take_alloc(reader, words));
     } else {
         batch->free_keys[batch->count - batch->alloc_count] = words[2];
     }
     batch->count++;
-    if (words[1] > reader->result->last_ticks) {
-        reader->result->last_ticks = words[1];
-    }
     return OK;
 }
 
@@ -635,11 +718,14 @@ static status take_events(struct ring_reader *reader)
 static status take_owed_frees(struct ring_reader *reader)
 {
     for (size_t i = 0; i < MR_OWED_FREES; i++) {
-        if (reader->shared.owed_frees[i] == 0) {
+        uint64_t key = reader->shared.owed_frees[i];
+
+        if (key == 0) {
             continue;
         }
-        uint64_t words[MR_FREE_WORDS] = {mr_meta(MR_OP_FREE, 0, 0, 0, 0),
-                                         reader->result->last_ticks, reader->shared.owed_frees[i]};
+        uint64_t words[MR_FREE_WORDS] = {
+            mr_meta(key & MR_OBJECT_KEY ? MR_OP_HEAP_FREE : MR_OP_FREE, 0, 0, 0, 0),
+            reader->result->last_ticks, key & ~MR_OBJECT_KEY};
 
         reader->result->owed_frees++;
         TRY(take_event(reader, words));
@@ -647,10 +733,91 @@ static status take_owed_frees(struct ring_reader *reader)
     return OK;
 }
 
+/* ---- definitions ----------------------------------------------------------------------------- */
+
+/* The row at `at`, of at most `left` bytes: its size; 0: it cannot be one. */
+static size_t tell_definition(struct ring_reader *reader, const uint8_t *at, size_t left,
+                              status *told)
+{
+    struct mr_definition_head head;
+    uint64_t arguments[MR_DEFINE_ARGS_MAX];
+    size_t bytes;
+
+    memcpy(&head, at, sizeof head);
+    bytes = head.size_and_kind >> 8;
+    if (bytes < sizeof head || bytes % 8 || bytes > left || head.id == 0 ||
+        head.argument_count > bytes / 8 ||
+        head.text_bytes > bytes - sizeof head - 8 * (size_t)head.argument_count) {
+        return 0;
+    }
+    for (size_t i = 0; i < MR_DEFINE_ARGS_MAX; i++) {
+        arguments[i] = UNKNOWN;
+        if (i < head.argument_count) {
+            memcpy(&arguments[i], at + sizeof head + 8 * i, sizeof arguments[i]);
+        }
+    }
+    struct definition_record definition = {
+        .kind = head.size_and_kind & 0xff,
+        .id = head.id,
+        .arguments = arguments,
+        .text = {(const char *)at + sizeof head + 8 * (size_t)head.argument_count, head.text_bytes},
+    };
+    if (definition.kind && definition.kind < MR_DEFINE_KINDS) {
+        *told = HAND(reader, definition, &definition);
+    }
+    return bytes;
+}
+
+/* The whole log: a row that the trace has already says the same again. */
+static status tell_definitions(struct ring_reader *reader)
+{
+    const struct mr_shared *shared = &reader->shared;
+    uint64_t used = shared->definitions_used, at = 0;
+    uint8_t *window = malloc(DEFINITIONS_WINDOW);
+    bool damaged = used > shared->definitions_bytes, ended = false;
+    status told = OK;
+
+    if (!window) {
+        return no_memory();
+    }
+    while (at < used && !damaged && !ended && told.code == STATUS_OK) {
+        size_t got = used - at < DEFINITIONS_WINDOW ? (size_t)(used - at) : DEFINITIONS_WINDOW;
+        size_t done = 0;
+
+        damaged = !read_file(reader->file, shared->definitions_offset + at, window, got);
+        while (!damaged && got - done >= sizeof(struct mr_definition_head)) {
+            uint32_t size_and_kind;
+
+            memcpy(&size_and_kind, window + done, sizeof size_and_kind);
+            ended = size_and_kind == 0; /* its writer was at it */
+            if (ended || told.code != STATUS_OK ||
+                (size_and_kind >> 8 > got - done && done > 0)) { /* the next window has it whole */
+                break;
+            }
+            size_t bytes = tell_definition(reader, window + done, got - done, &told);
+            damaged = bytes == 0;
+            done += bytes;
+        }
+        damaged |= done == 0 && !ended;
+        at += done;
+    }
+    reader->result->damaged_definitions = damaged;
+    free(window);
+    return told;
+}
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
-static status tell_thread(struct ring_reader *reader, const struct mr_thread_slot *slot)
+static status could_not_read(const struct ring_reader *reader)
 {
+    diag_error("could not read \"%s\": %m", reader->path);
+    return FAIL;
+}
+
+static status tell_thread(struct ring_reader *reader, const struct mr_thread_slot *slot,
+                          size_t index)
+{
+    (void)index;
     struct thread_record thread = {
         .id = slot->id,
         .tid = slot->tid,
@@ -661,7 +828,36 @@ static status tell_thread(struct ring_reader *reader, const struct mr_thread_slo
     return HAND(reader, thread, &thread);
 }
 
-static status tell_counters(struct ring_reader *reader, const struct mr_thread_slot *slot)
+/* Of the managed heaps the thread was in; a row between two stores tells nothing. */
+static status tell_heaps(struct ring_reader *reader, const struct mr_thread_slot *slot,
+                         size_t index)
+{
+    struct mr_heap_slot heaps[MR_HEAPS_MAX];
+
+    if (!read_file(reader->file, reader->shared.heap_slots_offset + index * sizeof heaps, heaps,
+                   sizeof heaps)) {
+        return could_not_read(reader);
+    }
+    for (size_t i = 0; i < MR_HEAPS_MAX; i++) {
+        struct heap_counters_record counters = {
+            .ticks = reader->result->last_ticks,
+            .thread = slot->id,
+            .heap = i + 1,
+            .alloc_calls = heaps[i].alloc_calls,
+            .alloc_bytes = heaps[i].bytes_base - heaps[i].countdown,
+            .free_calls = heaps[i].free_calls,
+            .freed_bytes = heaps[i].freed_bytes,
+        };
+
+        if (heaps[i].version % 2 == 0 && (counters.alloc_calls || counters.free_calls)) {
+            TRY(HAND(reader, heap_counters, &counters));
+        }
+    }
+    return OK;
+}
+
+static status tell_counters(struct ring_reader *reader, const struct mr_thread_slot *slot,
+                            size_t index)
 {
     struct thread_counters_record counters = {
         .ticks = reader->result->last_ticks,
@@ -672,24 +868,24 @@ static status tell_counters(struct ring_reader *reader, const struct mr_thread_s
         .free_calls = slot->free_calls,
     };
 
-    return HAND(reader, thread_counters, &counters);
+    TRY(HAND(reader, thread_counters, &counters));
+    return tell_heaps(reader, slot, index);
 }
 
 static status each_thread(struct ring_reader *reader,
                           status (*tell)(struct ring_reader *reader,
-                                         const struct mr_thread_slot *slot))
+                                         const struct mr_thread_slot *slot, size_t index))
 {
     struct mr_thread_slot slots[64];
 
     for (size_t i = 0; i < MR_THREAD_SLOTS; i += 64) {
         if (!read_file(reader->file, MR_SHARED_THREADS_OFFSET + i * MR_THREAD_SLOT_BYTES, slots,
                        sizeof slots)) {
-            diag_error("could not read \"%s\": %m", reader->path);
-            return FAIL;
+            return could_not_read(reader);
         }
         for (size_t j = 0; j < 64; j++) {
             if (slots[j].state == MR_THREAD_LIVE && slots[j].id) {
-                TRY(tell(reader, &slots[j]));
+                TRY(tell(reader, &slots[j], i + j));
             }
         }
     }
@@ -709,7 +905,7 @@ void ring_read_add_metric(struct ring_reader *reader, const struct metric_record
 static status tell_losses(struct ring_reader *reader)
 {
     const uint64_t counts[LOSSES] = {reader->shared.dropped_samples, reader->shared.dropped_bytes,
-                                     reader->shared.dropped_frees};
+                                     reader->shared.dropped_frees, reader->shared.dropped_marks};
     uint64_t ticks[LOSSES];
     uint32_t metrics[LOSSES];
     int64_t values[LOSSES];
@@ -743,6 +939,7 @@ status ring_read_records(struct ring_reader *reader, const struct record_sink *s
     if (!stacks_hash(&reader->stacks)) {
         return no_memory();
     }
+    TRY(tell_definitions(reader));
     TRY(each_thread(reader, tell_thread));
     TRY(open_rings(reader));
     TRY(take_events(reader));

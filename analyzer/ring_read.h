@@ -30,6 +30,7 @@ extern const char ring_read_gone[];          /* there is no such file */
 extern const char ring_read_still_running[]; /* the process lives */
 extern const char ring_read_unreadable[];    /* may not be opened */
 extern const char ring_read_other_trace[];   /* the file belongs to another trace */
+extern const char ring_read_other_version[]; /* its layout is not ours */
 extern const char ring_read_damaged[];       /* its sizes contradict each other */
 
 /* Remembers stack nodes of the trace, which events in the rings name by hash. Call for each. */
@@ -40,18 +41,19 @@ STATUS_MUST_USE status ring_read_add_stacks(struct ring_reader *reader,
 void ring_read_add_metric(struct ring_reader *reader, const struct metric_record *metric);
 
 struct ring_result {
-    uint64_t events;        /* handed out */
-    uint64_t owed_frees;    /* of these, frees whose time is only known to be before the end */
-    uint64_t lost_stacks;   /* allocations whose stack is not to be found: given node 0 */
-    uint64_t damaged_rings; /* their rest could not be understood */
-    uint64_t last_ticks;    /* of the last event */
+    uint64_t events, marks;   /* handed out */
+    uint64_t owed_frees;      /* of these, frees whose time is only known to be before the end */
+    uint64_t lost_stacks;     /* allocations whose stack is not to be found: given node 0 */
+    uint64_t damaged_rings;   /* their rest could not be understood */
+    bool damaged_definitions; /* likewise */
+    uint64_t last_ticks;      /* of the last event or mark */
 
     /* Blocks from, from + 1 ... to - 1 were written, but are not in the trace. */
     uint64_t missing_from_sequence, missing_to_sequence;
 };
 
-/* Hands out threads, new stack nodes, events in time order, each thread's final counters and the last
- * values of the recorder's counts of losses. Fails when the sink fails or memory runs out, having said so. Call once. */
+/* Hands out all definitions, threads, new stack nodes, events and marks in time order, each thread's final
+ * counters, in each heap too, and the last values of the recorder's counts of losses. Fails when the sink fails or memory runs out, having said so. Call once. */
 STATUS_MUST_USE status ring_read_records(struct ring_reader *reader, const struct record_sink *sink,
                                          struct ring_result *result);
 
