@@ -210,6 +210,9 @@ struct gathered {
     struct gap_record *gaps;
     size_t gap_count;
     uint64_t last_ticks, end_reason;
+    uint64_t marks[MR_MARK_KINDS];         /* how many, by kind */
+    uint64_t objects;                      /* managed ones, sampled or all */
+    uint64_t definitions[MR_DEFINE_KINDS]; /* the highest id, by kind */
 };
 
 static status no_memory(void)
@@ -268,6 +271,29 @@ static status gather_stacks(void *context, const struct stack_record *record)
     struct gathered *all = context;
 
     all->stack_nodes += record->count;
+    return OK;
+}
+
+static status gather_definition(void *context, const struct definition_record *record)
+{
+    struct gathered *all = context;
+    uint64_t *highest = &all->definitions[record->kind];
+
+    *highest = record->id > *highest ? record->id : *highest;
+    return OK;
+}
+
+static status gather_events(void *context, const struct event_batch *batch)
+{
+    struct gathered *all = context;
+
+    for (size_t i = 0; i < batch->mark_count; i++) {
+        all->marks[batch->marks[i].kind]++;
+        saw_ticks(all, batch->marks[i].ticks);
+    }
+    for (size_t i = 0; batch->heaps && i < batch->alloc_count; i++) {
+        all->objects += batch->heaps[i] != 0;
+    }
     return OK;
 }
 
@@ -446,6 +472,76 @@ static void print_amounts(struct page *page, const struct gathered *all)
     tell_number(page, "block_count", facts->intact_block_count);
 }
 
+struct amount {
+    const char *one, *many; /* the JSON key is many, with _ for spaces */
+    uint64_t count;
+};
+
+/* "3 600 frames, 1 heap": what there is any of, on one line; all of it in one JSON object. */
+static void print_told(struct page *page, const char *label, const struct amount *amounts,
+                       size_t count)
+{
+    char line[1024] = "";
+    size_t at = 0;
+
+    for (size_t i = 0; i < count && at < sizeof line; i++) {
+        const struct amount *amount = &amounts[i];
+
+        if (amount->count && !page->json) {
+            at += (size_t)snprintf(line + at, sizeof line - at, "%s%s %s", at ? ", " : "",
+                                   count_words(amount->count).text,
+                                   amount->count == 1 ? amount->one : amount->many);
+        }
+    }
+    if (at) {
+        show(page, label, "%s", line);
+    }
+    if (!page->json) {
+        return;
+    }
+    begin_member(page, label);
+    for (size_t i = 0; i < count; i++) {
+        printf("%s\"", i ? ", " : "{");
+        for (const char *letter = amounts[i].many; *letter; letter++) {
+            putchar(*letter == ' ' ? '_' : *letter);
+        }
+        printf("\": %" PRIu64, amounts[i].count);
+    }
+    putchar('}');
+}
+
+/* What the program told of itself. */
+static void print_voice(struct page *page, const struct gathered *all)
+{
+    const uint64_t *marks = all->marks, *definitions = all->definitions;
+    const struct amount told[] = {
+        {"frame", "frames", marks[MR_MARK_FRAME_BEGIN]},
+        {"phase", "phases", marks[MR_MARK_PHASE_BEGIN]},
+        {"eval", "evals", marks[MR_MARK_EVAL_BEGIN]},
+        {"span", "spans", marks[MR_MARK_SPAN_BEGIN]},
+        {"collection", "collections", marks[MR_MARK_GC_BEGIN] + marks[MR_MARK_GC_CYCLE]},
+        {"gc pause", "gc pauses", marks[MR_MARK_GC_PAUSE_BEGIN]},
+        {"survivor row", "survivor rows", marks[MR_MARK_GC_SURVIVORS]},
+        {"heap reading", "heap readings", marks[MR_MARK_HEAP_USAGE]},
+        {"class reading", "class readings", marks[MR_MARK_CLASS_PROFILE]},
+        {"retained set", "retained sets", marks[MR_MARK_RETAINED]},
+        {"pool reading", "pool readings", marks[MR_MARK_POOL_STATE]},
+        {"managed object", "managed objects", all->objects},
+        {"mark", "marks", marks[MR_MARK_MARK]},
+    };
+    const struct amount defined[] = {
+        {"stream", "streams", definitions[MR_DEFINE_STREAM]},
+        {"heap", "heaps", definitions[MR_DEFINE_HEAP]},
+        {"pool", "pools", definitions[MR_DEFINE_POOL]},
+        {"class", "classes", definitions[MR_DEFINE_CLASS]},
+        {"place", "places", definitions[MR_DEFINE_PLACE]},
+        {"name", "names", definitions[MR_DEFINE_NAME]},
+    };
+
+    print_told(page, "told", told, sizeof told / sizeof told[0]);
+    print_told(page, "defined", defined, sizeof defined / sizeof defined[0]);
+}
+
 /* The recorder's own counts of what it had to give up. */
 static void print_losses(struct page *page, const struct gathered *all)
 {
@@ -454,6 +550,9 @@ static void print_losses(struct page *page, const struct gathered *all)
     } losses[] = {
         {"recorder.dropped_samples", "dropped_samples", "samples that found no room"},
         {"recorder.dropped_frees", "dropped_frees", "frees that found no room"},
+        {"recorder.dropped_marks", "dropped_marks", "marks that found no room"},
+        {"recorder.refused_calls", "refused_calls", "calls with ids that nobody defined"},
+        {"recorder.full_tables", "full_tables", "definitions that found no room"},
         {"recorder.write_errors", "write_errors", "blocks that could not be written"},
         {"recorder.untracked_threads", "untracked_threads", "threads too many to be watched"},
     };
@@ -573,6 +672,7 @@ static void print_trace(struct page *page, const struct gathered *all)
         show(page, "process", "unknown: the first block is missing");
     }
     print_amounts(page, all);
+    print_voice(page, all);
     print_losses(page, all);
     print_ending(page, all);
     if (page->json) {
@@ -589,6 +689,8 @@ static status info_trace(struct page *page, const char *path)
         .thread = gather_thread,
         .thread_counters = gather_counters,
         .stacks = gather_stacks,
+        .definition = gather_definition,
+        .events = gather_events,
         .metric = gather_metric,
         .gauges = gather_gauges,
         .end = gather_end,

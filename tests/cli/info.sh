@@ -15,3 +15,42 @@ END
 "$MKTRACE" x.trace x.zst
 memanalyze info x.zst | sed 's/^size .* B,/size N B,/;s/[0-9.]* bytes per event/N bytes per event/'
 memanalyze info --format json x.zst | sed 's/"trace_bytes": [0-9]*/"trace_bytes": N/'
+
+# What the program told, in words and in numbers.
+cat >y.trace <<'END'
+run sampled interval 512K exe /bin/y pid 43
+thread 1 main
+define stream 1 "screen" budget 16666667
+define heap 1 "lua" capacity 64M
+define pool 1 "scratch" kind arena
+define class 1 "string"
+repeat 1200 every 10ms
+at 1ms main frame-begin 1
+at 2ms main phase-begin 1 "logic"
+at 3ms main phase-end 1 "logic"
+at 4ms main frame-end 1
+done
+at 1ms span-begin 1 "request" "GET /"
+at 2ms span-end 1 ok
+at 3ms eval-begin "(f 1)" heap 1
+at 4ms eval-end 100
+at 1s gc-cycle 1 full
+at 2s gc-begin 1 full
+at 2s gc-pause-begin 1
+at 2s gc-pause-end 1
+at 2s gc-end 1
+at 2s gc-survivors 1 class 1 generations 3 objects 4 bytes 5
+at 3s heap-usage 1 100
+at 3s class-profile 1 1 1
+at 3s retained 1 1 "globals"
+at 3s pool-state 1 100
+at 4s object 0x1000 100 heap 1 via f@x.lua:1<main@
+at 5s mark "before"
+at 6s gauge recorder.dropped_marks 1
+at 6s gauge recorder.refused_calls 2
+at 6s gauge recorder.full_tables 0
+at 12s end
+END
+"$MKTRACE" y.trace y.zst
+memanalyze info y.zst | sed -n '/^told/,/^ended/p'
+memanalyze info --format json y.zst | sed -n '/"told"/,/"full_tables"/p'
