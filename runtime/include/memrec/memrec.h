@@ -458,7 +458,7 @@ __attribute__((weak, visibility("hidden"), constructor)) void memrec_find_(void)
     }
 }
 
-#define MEMREC_ON_       __builtin_expect(*memrec_on_, 0)
+#define MEMREC_ON_       __builtin_expect(*memrec_on_ == 1, 0) /* gcc compares 1 in memory, 0 not */
 #define MEMREC_CALL_(f)  memrec_found_->f
 #define MEMREC_FOUND_    (memrec_found_ != NULL)
 #define memrec_version() (MEMREC_FOUND_ ? memrec_found_->version() : (const char *)0)
