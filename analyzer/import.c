@@ -179,13 +179,14 @@ static status begin(struct import *import)
     if (import->options->slow_samples) {
         TRY(db_prepare(import->db,
                        "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-                       " ?, ?)",
+                       " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                        &import->insert_sample));
     } else {
         TRY(open_writers(import));
     }
     TRY(import_ticks_open(import->db, &import->ticks));
     TRY(stack_table_open(&import->stacks));
+    TRY(voice_open(import->db, import->stacks, &import->voice));
     TRY(rollup_open(&import->rollup));
     TRY(symbolizer_open(&import->symbolizer));
     import->lifetimes = lifetimes_new();
@@ -289,6 +290,7 @@ static void release(struct import *import)
     table_writer_close(&import->sample);
     table_file_close(import->file);
     import_ticks_close(import->ticks);
+    voice_close(import->voice);
     db_close(import->db);
     symbolizer_close(import->symbolizer);
     lifetimes_delete(import->lifetimes);

@@ -4,7 +4,7 @@
  * The database is built under another name and renamed when it is whole; on any failure nothing is
  * left behind. Bulk tables go straight into its pages (table_writer.h) while a trace streams by; all
  * other rows wait in a private temporary database and are copied at the end. Memory: 256 MiB at
- * most, and 48 bytes per block that is live at once.                                              */
+ * most, 48 bytes per block that is live at once, and what a program told needs (voice.h).         */
 #ifndef MEMANALYZE_IMPORT_H
 #define MEMANALYZE_IMPORT_H
 

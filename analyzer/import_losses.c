@@ -17,6 +17,7 @@ static status write_loss(struct statement *insert, int64_t run_id, const char *k
 
 status import_losses_write(const struct import_losses *losses, struct db *db, int64_t run_id)
 {
+    const struct voice_losses *voice = &losses->voice;
     const struct {
         const char *kind;
         bool watched;
@@ -68,6 +69,38 @@ status import_losses_write(const struct import_losses *losses, struct db *db, in
         {"inexact_thread", true, losses->inexact_threads, -1,
          "Threads whose exact counters may miss calls, or were not told; the exact totals are too low "
          "by what these did."},
+        {"dropped_marks", losses->dropped_marks != UNKNOWN, losses->dropped_marks, -1,
+         "Calls of memrec.h that found their ring full, or interrupted the recorder; what they told "
+         "is missing."},
+        {"refused_calls", losses->refused_calls != UNKNOWN, losses->refused_calls, -1,
+         "Calls of memrec.h with an id that was 0 or never given out; they did nothing."},
+        {"full_tables", losses->full_tables != UNKNOWN, losses->full_tables, -1,
+         "Registrations that found no place: names, streams, heaps, pools, classes or places beyond "
+         "what a process may have; calls with their id 0 did nothing."},
+        {"end_without_begin", voice->told, voice->ends_without_begin, -1,
+         "Ends of frames, phases, evaluations, collections or pauses that had not begun; only such a "
+         "collection has a row."},
+        {"begin_inside", voice->told, voice->begins_inside, -1,
+         "Begins of what was open already; the former frame ends there, a former span, collection or "
+         "pause stays without an end."},
+        {"other_thread", voice->told, voice->other_threads, -1,
+         "Frames and phases that ended on another thread than they began on; their exact counters are "
+         "unknown."},
+        {"unclosed", voice->told, voice->unclosed, -1,
+         "Frames, phases, evaluations, spans, collections and pauses without an end; their durations "
+         "are unknown."},
+        {"span_not_open", voice->told, voice->spans_not_open, -1,
+         "Calls about a span that never began, had ended, or that their thread was not in; they are "
+         "ignored."},
+        {"unknown_id", voice->told, voice->unknown_ids, -1,
+         "Ids of names, streams, heaps, pools or classes whose definition is missing, shown as #id, and "
+         "calls that make no sense with theirs."},
+        {"unmatched_move", voice->told, voice->unmatched_moves, -1,
+         "Moves of objects whose allocation this trace does not hold. They are ignored."},
+        {"partial_slot_map", voice->told, voice->partial_slot_maps, -1,
+         "Slot maps of pools of which a part is missing; they have no row."},
+        {"paused_ms", voice->told, voice->paused_ns / 1000000, -1,
+         "Milliseconds in which recording was paused: no samples, nothing told. See table pause."},
     };
     struct statement *insert;
 

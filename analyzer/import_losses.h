@@ -5,6 +5,7 @@
 
 #include "db.h"
 #include "symbols.h"
+#include "voice.h"
 
 struct import_losses {
     bool recorder_watched; /* the recorder told its own counters */
@@ -16,6 +17,8 @@ struct import_losses {
     bool gap_unknown; /* a gap whose events could not be counted */
     bool missing_end, assumed_interval;
     uint64_t inexact_threads, untracked_threads;
+    struct voice_losses voice;
+    uint64_t dropped_marks, refused_calls, full_tables; /* UNKNOWN: not told */
 };
 
 STATUS_MUST_USE status import_losses_write(const struct import_losses *losses, struct db *db,

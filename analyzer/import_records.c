@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* import_records.c -- the records of a run, one function each: pairs allocations with frees, feeds the
- * sums, writes samples. Damage is counted, never fatal. See import_state.h. */
+ * sums, hands on what the program told, writes samples. Damage is counted, never fatal. See import_state.h. */
 #include "import_state.h"
 
 #include "diag.h"
@@ -10,16 +10,18 @@
 #include <string.h>
 
 enum {
-    INTERVAL_CODES = 32,
+    INTERVAL_CODES = 64,
     AHEAD_SLOTS = 16, /* events */
     AHEAD_PLACES = 8,
+    KIND_OBJECT = MR_OP_HEAP_FREE,
     THREAD_NUMBER_MAX = 1 << 24, /* a damaged trace may name any thread */
 };
 
-#define TIME_MAX_NS ((INT64_C(1) << 56) - 1) /* two years: beyond it a clock is damaged */
+#define SIZE_MAX_BYTES ((UINT64_C(1) << 47) - 1)
+#define TIME_MAX_NS    ((INT64_C(1) << 56) - 1) /* two years: beyond it a clock is damaged */
 
 static const char *const kinds[8] = {"other",   "malloc", "calloc", "realloc",
-                                     "aligned", "new",    "other",  "other"};
+                                     "aligned", "new",    "object", "other"};
 
 static status no_memory(void)
 {
@@ -150,13 +152,15 @@ static status on_stacks(void *context, const struct stack_record *record)
     return stack_table_nodes(((struct import *)context)->stacks, record);
 }
 
-/* Writes the row of a sample. `death_ns` and `death_thread` are UNKNOWN and 0 for a survivor. */
+/* Writes the row of a sample. `death_ns` and `death_thread` are UNKNOWN and 0 for a survivor; `told` is
+ * what the program told about it. NULLs at the end of a row are left out: they are as good as there. */
 static inline status write_sample(struct import *import, const struct block *block, double weight,
-                                  uint64_t death_ns, int64_t death_thread)
+                                  uint64_t death_ns, int64_t death_thread,
+                                  const struct voice_columns *told)
 {
     const char *kind = kinds[block->kind & 7];
     int64_t interval =
-        block->interval ? (int64_t)(import->run.interval << (block->interval - 1)) : 0;
+        block->interval ? (int64_t)mr_interval_bytes(import->run.interval, block->interval) : 0;
     int64_t thread = import->run.thread_rows[block->thread].id;
     int64_t id = ++import->sample_id;
 
@@ -177,6 +181,9 @@ static inline status write_sample(struct import *import, const struct block *blo
         db_bind_real(insert, 12, weight);
         db_bind_string(insert, 13, kind);
         db_bind_known(insert, 14, block->previous_id ? (uint64_t)block->previous_id : UNKNOWN);
+        for (unsigned i = 0; i < told->count; i++) {
+            db_bind_known(insert, 15 + (int)i, told->at[i]);
+        }
         return db_insert(insert);
     }
     struct table_writer *writer = &import->sample;
@@ -194,6 +201,9 @@ static inline status write_sample(struct import *import, const struct block *blo
     table_writer_real(writer, weight);
     table_writer_text(writer, kind, strlen(kind));
     table_writer_known(writer, block->previous_id ? (uint64_t)block->previous_id : UNKNOWN);
+    for (unsigned i = 0; i < told->count; i++) {
+        table_writer_known(writer, told->at[i]);
+    }
     return table_writer_end_row(writer, id);
 }
 
@@ -210,14 +220,28 @@ static inline struct rollup_block rollup_block_of(struct import *import, const s
     };
 }
 
-/* A block ends: its row and its sums. */
+#define NOBODY VOICE_NO_THREAD
+
+/* A block ends: its row and its sums. `thread` is an index of thread_rows, or NOBODY. */
 static status end_block(struct import *import, const struct block *block, uint64_t death_ns,
-                        int64_t death_thread)
+                        uint32_t thread)
 {
     struct rollup_block rolled = rollup_block_of(import, block);
+    struct voice_columns told = {.count = 0};
 
     TRY(rollup_free(import->rollup, &rolled, death_ns));
-    return write_sample(import, block, rolled.weight, death_ns, death_thread);
+    if (voice_speaks(import->voice)) {
+        TRY(voice_died(import->voice, block->context, thread, &told));
+    }
+    return write_sample(import, block, rolled.weight, death_ns,
+                        thread == NOBODY ? 0 : import->run.thread_rows[thread].id, &told);
+}
+
+/* The block that had the key or address of one born now: its free is missing. */
+static status end_reused(struct import *import, const struct block *ended, uint64_t now_ns)
+{
+    import->run.losses.reused_addresses++;
+    return end_block(import, ended, now_ns > ended->birth_ns ? now_ns : ended->birth_ns, NOBODY);
 }
 
 static status on_alloc(struct import *import, struct block *block, uint64_t key, uint32_t node)
@@ -231,14 +255,15 @@ static status on_alloc(struct import *import, struct block *block, uint64_t key,
         return no_memory();
     }
     if (answer == LIFETIMES_REUSED) {
-        run->losses.reused_addresses++;
-        TRY(end_block(import, &ended,
-                      block->birth_ns > ended.birth_ns ? block->birth_ns : ended.birth_ns, 0));
+        TRY(end_reused(import, &ended, block->birth_ns));
     }
     struct rollup_block rolled = rollup_block_of(import, block);
     if (!block->stack) {
         run->losses.unknown_stacks++;
         run->losses.unknown_stack_bytes += rolled.weight * (double)block->size_bytes;
+    }
+    if (voice_speaks(import->voice)) {
+        TRY(voice_born(import->voice, block->context, &rolled));
     }
     return rollup_alloc(import->rollup, &rolled);
 }
@@ -251,7 +276,10 @@ static status on_free(struct import *import, uint64_t key, uint64_t now_ns, uint
 
     switch (lifetimes_close(import->lifetimes, key, now_ns, &ended)) {
     case LIFETIMES_DONE:
-        TRY(end_block(import, &ended, now_ns, run->thread_rows[thread].id));
+        if (!run->has_ids && voice_speaks(import->voice) && ended.kind != KIND_OBJECT) {
+            TRY(voice_freed(import->voice, thread, ended.size_bytes));
+        }
+        TRY(end_block(import, &ended, now_ns, thread));
         run->thread_rows[thread].realloc_sample = by_realloc ? import->sample_id : 0;
         break;
     case LIFETIMES_LATE:
@@ -263,6 +291,16 @@ static status on_free(struct import *import, uint64_t key, uint64_t now_ns, uint
     return OK;
 }
 
+/* ---- events, and the marks among them ---- */
+
+/* By address, managed objects are in a space of their own. */
+#define OBJECT_SPACE (UINT64_C(1) << 63)
+
+static inline uint64_t key_of(const struct event_batch *batch, uint8_t op, uint64_t key)
+{
+    return !batch->has_ids && (op & 0x7f) == KIND_OBJECT ? key | OBJECT_SPACE : key;
+}
+
 /* A second reader that runs ahead of the events, to have their blocks on the way to the cache. */
 struct ahead {
     size_t event, alloc;
@@ -271,63 +309,141 @@ struct ahead {
 static inline uint64_t key_ahead(struct ahead *ahead, const struct event_batch *batch)
 {
     size_t event = ahead->event++;
+    uint8_t op = batch->ops[event];
 
-    return batch->ops[event] & MR_OP_ALLOC ? batch->alloc_keys[ahead->alloc++]
-                                           : batch->free_keys[event - ahead->alloc];
+    return key_of(batch, op,
+                  op & MR_OP_ALLOC ? batch->alloc_keys[ahead->alloc++]
+                                   : batch->free_keys[event - ahead->alloc]);
+}
+
+/* Where the reading of a batch is. */
+struct reader {
+    const struct event_batch *batch;
+    size_t event, alloc;
+    struct ahead slots, places;
+};
+
+static status on_event(struct import *import, struct reader *at)
+{
+    struct run *run = &import->run;
+    const struct event_batch *batch = at->batch;
+    size_t event = at->event++;
+    uint8_t op = batch->ops[event];
+    uint64_t now_ns = time_ns(run, batch->ticks[event]);
+    uint32_t thread;
+
+    if (event + AHEAD_SLOTS < batch->count) {
+        lifetimes_prefetch_slot(import->lifetimes, key_ahead(&at->slots, batch));
+    }
+    if (event + AHEAD_PLACES < batch->count) {
+        lifetimes_prefetch_place(import->lifetimes, key_ahead(&at->places, batch));
+    }
+    TRY(find_thread(import, batch->threads[event], now_ns, &thread));
+    int64_t previous = run->thread_rows[thread].realloc_sample;
+    run->thread_rows[thread].realloc_sample = 0;
+    if (!(op & MR_OP_ALLOC)) {
+        return on_free(import, key_of(batch, op, batch->free_keys[event - at->alloc]), now_ns,
+                       thread, op == MR_OP_FREE_BY_REALLOC);
+    }
+    size_t alloc = at->alloc++;
+    unsigned interval = batch->intervals[alloc];
+    uint64_t size = batch->sizes[alloc];
+    struct block block = {
+        .birth_ns = now_ns,
+        .address = batch->addresses[alloc],
+        .size_bytes = size < SIZE_MAX_BYTES ? size : SIZE_MAX_BYTES,
+        .extra_bytes = batch->extras[alloc] < 65535 ? batch->extras[alloc] : 65535,
+        .thread = thread,
+        .kind = (op & 0x7f) < 8 ? op & 7 : 0,
+        .interval = (uint8_t)(interval < INTERVAL_CODES ? interval : INTERVAL_CODES - 1),
+        .previous_id = op == MR_OP_REALLOC ? previous : 0,
+    };
+    uint64_t heap = op == MR_OP_HEAP_ALLOC && batch->heaps ? batch->heaps[alloc] : 0;
+    if (heap || voice_speaks(import->voice)) {
+        TRY(voice_context(import->voice, thread, heap,
+                          heap && batch->classes ? batch->classes[alloc] : 0, &block.context));
+    }
+    return on_alloc(import, &block, key_of(batch, op, batch->alloc_keys[alloc]),
+                    batch->stacks[alloc]);
+}
+
+/* A managed object has another address; by address that is its key. */
+static status on_move(struct import *import, const struct mark *mark, bool has_ids, uint64_t now_ns)
+{
+    uint64_t space = has_ids ? 0 : OBJECT_SPACE;
+    uint64_t key = mark_argument(mark, 1) | space;
+    uint64_t address = mark_argument(mark, 2);
+    struct block ended;
+
+    switch (
+        lifetimes_move(import->lifetimes, key, has_ids ? key : address | space, address, &ended)) {
+    case LIFETIMES_REUSED:
+        return end_reused(import, &ended, now_ns);
+    case LIFETIMES_NO_MEMORY:
+        return no_memory();
+    case LIFETIMES_UNKNOWN:
+        voice_unmatched_move(import->voice);
+        return OK;
+    default:
+        return OK;
+    }
+}
+
+static status on_mark(struct import *import, const struct mark *mark, bool has_ids)
+{
+    struct voice_moment moment = {.now_ns = time_ns(&import->run, mark->ticks), .thread = NOBODY};
+
+    if (mark->thread) { /* else: the recorder */
+        TRY(find_thread(import, mark->thread, moment.now_ns, &moment.thread));
+        moment.thread_id = import->run.thread_rows[moment.thread].id;
+    }
+    return mark->kind == MR_MARK_HEAP_MOVE ? on_move(import, mark, has_ids, moment.now_ns)
+                                           : voice_mark(import->voice, mark, !has_ids, moment);
 }
 
 static status on_events(void *context, const struct event_batch *batch)
 {
     struct import *import = context;
     struct run *run = &import->run;
-    size_t alloc = 0;
-    size_t free_row = 0;
+    struct reader at = {.batch = batch};
 
     run->events += batch->count;
-    run->saw_events = true;
-    run->has_ids = batch->has_ids;
-    struct ahead slots = {0};
-    struct ahead places = {0};
+    if (batch->count) {
+        run->saw_events = true;
+        run->has_ids = batch->has_ids;
+    }
     for (size_t i = 0; i < AHEAD_SLOTS && i < batch->count; i++) {
-        lifetimes_prefetch_slot(import->lifetimes, key_ahead(&slots, batch));
+        lifetimes_prefetch_slot(import->lifetimes, key_ahead(&at.slots, batch));
     }
     for (size_t i = 0; i < AHEAD_PLACES && i < batch->count; i++) {
-        (void)key_ahead(&places, batch);
+        (void)key_ahead(&at.places, batch);
     }
-    for (size_t i = 0; i < batch->count; i++) {
-        uint8_t op = batch->ops[i];
-        uint64_t now_ns = time_ns(run, batch->ticks[i]);
-        uint32_t thread;
+    for (size_t i = 0; i <= batch->mark_count; i++) {
+        const struct mark *mark = i < batch->mark_count ? &batch->marks[i] : NULL;
+        size_t end = mark && mark->position < batch->count ? mark->position : batch->count;
 
-        if (i + AHEAD_SLOTS < batch->count) {
-            lifetimes_prefetch_slot(import->lifetimes, key_ahead(&slots, batch));
+        while (at.event < end) {
+            TRY(on_event(import, &at));
         }
-        if (i + AHEAD_PLACES < batch->count) {
-            lifetimes_prefetch_place(import->lifetimes, key_ahead(&places, batch));
+        if (mark) {
+            TRY(on_mark(import, mark, batch->has_ids));
         }
-        TRY(find_thread(import, batch->threads[i], now_ns, &thread));
-        int64_t previous = run->thread_rows[thread].realloc_sample;
-        run->thread_rows[thread].realloc_sample = 0;
-        if (!(op & MR_OP_ALLOC)) {
-            TRY(on_free(import, batch->free_keys[free_row++], now_ns, thread,
-                        op == MR_OP_FREE_BY_REALLOC));
-            continue;
-        }
-        unsigned interval = batch->intervals[alloc];
-        struct block block = {
-            .birth_ns = now_ns,
-            .address = batch->addresses[alloc],
-            .size_bytes = batch->sizes[alloc] >> 48 ? (UINT64_C(1) << 48) - 1 : batch->sizes[alloc],
-            .extra_bytes = batch->extras[alloc] < 65535 ? batch->extras[alloc] : 65535,
-            .thread = thread,
-            .kind = (op & 0x7f) < 8 ? op & 7 : 0,
-            .interval = (uint8_t)(interval < INTERVAL_CODES ? interval : INTERVAL_CODES - 1),
-            .previous_id = op == MR_OP_REALLOC ? previous : 0,
-        };
-        TRY(on_alloc(import, &block, batch->alloc_keys[alloc], batch->stacks[alloc]));
-        alloc++;
     }
     return OK;
+}
+
+static status on_definition(void *context, const struct definition_record *record)
+{
+    return voice_definition(((struct import *)context)->voice, record);
+}
+
+static status on_heap_counters(void *context, const struct heap_counters_record *record)
+{
+    struct import *import = context;
+    uint32_t thread;
+
+    TRY(find_thread(import, record->thread, time_ns(&import->run, record->ticks), &thread));
+    return voice_heap_counters(import->voice, record, thread);
 }
 
 static status on_metric(void *context, const struct metric_record *record)
@@ -384,9 +500,14 @@ static status on_survivor(void *context, const struct block *block)
     struct import *import = context;
     struct rollup_block rolled = rollup_block_of(import, block);
 
+    struct voice_columns told = {.count = 0};
+
     import->totals.survivors++;
     TRY(rollup_survivor(import->rollup, &rolled));
-    return write_sample(import, block, rolled.weight, UNKNOWN, 0);
+    if (voice_speaks(import->voice)) {
+        TRY(voice_survivor(import->voice, block->context, &rolled, &told));
+    }
+    return write_sample(import, block, rolled.weight, UNKNOWN, 0, &told);
 }
 
 status import_records_survivors(struct import *import)
@@ -407,6 +528,8 @@ struct record_sink import_records_sink(struct import *import)
         .thread = on_thread,
         .thread_counters = on_thread_counters,
         .stacks = on_stacks,
+        .definition = on_definition,
+        .heap_counters = on_heap_counters,
         .events = on_events,
         .metric = on_metric,
         .gauges = on_gauges,

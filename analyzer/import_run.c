@@ -198,7 +198,13 @@ static status read_recorder_losses(struct import *import)
                    "SELECT MAX(dropped_samples), MAX(dropped_bytes), MAX(dropped_frees),"
                    " MAX(truncated_stacks), MAX(write_errors), COUNT(dropped_samples),"
                    " (SELECT MAX(value) FROM gauge WHERE run_id = ?1"
-                   "  AND name = 'recorder.untracked_threads')"
+                   "  AND name = 'recorder.untracked_threads'),"
+                   " (SELECT COALESCE(MAX(value), -1) FROM gauge WHERE run_id = ?1"
+                   "  AND name = 'recorder.dropped_marks'),"
+                   " (SELECT COALESCE(MAX(value), -1) FROM gauge WHERE run_id = ?1"
+                   "  AND name = 'recorder.refused_calls'),"
+                   " (SELECT COALESCE(MAX(value), -1) FROM gauge WHERE run_id = ?1"
+                   "  AND name = 'recorder.full_tables')"
                    " FROM recorder_tick WHERE run_id = ?1",
                    &select));
     db_bind_int(select, 1, import->run.id);
@@ -211,6 +217,9 @@ static status read_recorder_losses(struct import *import)
         losses->truncated_stacks = (uint64_t)db_int(select, 3);
         losses->write_errors = (uint64_t)db_int(select, 4);
         losses->untracked_threads = (uint64_t)db_int(select, 6);
+        losses->dropped_marks = (uint64_t)db_int(select, 7); /* -1 is UNKNOWN */
+        losses->refused_calls = (uint64_t)db_int(select, 8);
+        losses->full_tables = (uint64_t)db_int(select, 9);
     }
     db_reset(select);
     return OK;
@@ -233,6 +242,7 @@ static status write_losses(struct import *import)
         losses->truncated_stacks = counts->truncated;
     }
     losses->broken_stacks = counts->broken;
+    losses->voice = *voice_get_losses(import->voice);
     losses->gaps = run->gaps;
     losses->gap_events = run->gap_events;
     losses->gap_unknown = run->gap_unknown;
@@ -255,6 +265,9 @@ static status finish_run(struct import *import, uint64_t temporary_ns)
     }
     result = rollup_finish(import->rollup, run->last_ns);
     if (result.code == STATUS_OK) {
+        result = voice_end(import->voice, run->last_ns);
+    }
+    if (result.code == STATUS_OK) {
         result = import_records_survivors(import);
     }
     if (result.code == STATUS_OK) {
@@ -263,6 +276,7 @@ static status finish_run(struct import *import, uint64_t temporary_ns)
     }
     free(thread_ids);
     TRY(result);
+    TRY(voice_write(import->voice));
     TRY(stack_table_name(import->stacks, import->symbolizer));
     TRY(leak_rows_write(import->rollup, import->stacks, import->db, run->id, run->last_ns));
     TRY(import_ticks_flush(import->ticks));
@@ -340,6 +354,7 @@ static status read_run(struct import *import)
                                 : TEMPORARY_NS_MAX;
     rollup_start(import->rollup, duration_ns, temporary_ns);
     stack_table_begin_run(import->stacks, run->id);
+    voice_begin_run(import->voice, run->id);
     import_ticks_begin_run(import->ticks, run->id);
 
     snprintf(what, sizeof what, "importing %.200s", run->path);

@@ -15,6 +15,7 @@
 #include "stack_table.h"
 #include "symbols.h"
 #include "table_writer.h"
+#include "voice.h"
 
 struct thread_state { /* by the trace's number */
     uint32_t dense;   /* plus 1; 0: not seen */
@@ -61,6 +62,7 @@ struct import {
     struct stack_table *stacks;
     struct rollup *rollup;
     struct lifetimes *lifetimes;
+    struct voice *voice;
     struct symbolizer *symbolizer;
     int64_t run_count, sample_id, thread_id;
     struct run run;

@@ -17,7 +17,7 @@ enum {
 #define FREE_THREAD UINT32_MAX
 #define CONTINUED   (UINT32_C(1) << 31) /* in place.stack: an index of `continued` instead */
 #define TIME_MASK   ((UINT64_C(1) << 56) - 1)
-#define SIZE_MASK   ((UINT64_C(1) << 48) - 1)
+#define SIZE_MASK   ((UINT64_C(1) << 47) - 1)
 
 struct slot {
     uint32_t place; /* NO_PLACE: empty */
@@ -29,8 +29,8 @@ struct place {
     uint32_t key; /* lower half of the mixed key; of a free place: the next free one */
     uint32_t stack;
     uint32_t thread;   /* FREE_THREAD: a free place */
-    uint32_t birth[2]; /* 56 bits; above them interval, then kind */
-    uint32_t size[2];  /* 48 bits; above them extra */
+    uint32_t birth[2]; /* 56 bits; above them five of interval, then kind */
+    uint32_t size[2];  /* 47 bits; above them the sixth of interval, then extra */
     uint32_t address[2];
 };
 
@@ -47,6 +47,7 @@ struct shard {
 struct lifetimes {
     struct shard shards[SHARDS];
     struct place **pieces;
+    uint32_t **contexts; /* of the places of each piece; NULL: all 0 */
     size_t piece_count, piece_room;
     uint32_t free_place; /* NO_PLACE: none */
     uint64_t open;
@@ -108,8 +109,10 @@ void lifetimes_clear(struct lifetimes *lifetimes)
     }
     for (size_t i = 0; i < lifetimes->piece_count; i++) {
         free(lifetimes->pieces[i]);
+        free(lifetimes->contexts[i]);
     }
     free(lifetimes->pieces);
+    free(lifetimes->contexts);
     free(lifetimes->continued);
     memset(lifetimes, 0, sizeof *lifetimes);
     lifetimes->free_place = NO_PLACE;
@@ -205,6 +208,11 @@ static bool add_piece(struct lifetimes *lifetimes)
             return false;
         }
         lifetimes->pieces = pieces;
+        uint32_t **contexts = realloc(lifetimes->contexts, room * sizeof *contexts);
+        if (!contexts) {
+            return false;
+        }
+        lifetimes->contexts = contexts;
         lifetimes->piece_room = room;
     }
     struct place *piece = malloc(PIECE_PLACES * sizeof *piece);
@@ -216,6 +224,7 @@ static bool add_piece(struct lifetimes *lifetimes)
         piece[i].thread = FREE_THREAD;
         piece[i].key = i + 1 < PIECE_PLACES ? first + i + 1 : lifetimes->free_place;
     }
+    lifetimes->contexts[lifetimes->piece_count] = NULL;
     lifetimes->pieces[lifetimes->piece_count++] = piece;
     lifetimes->free_place = first;
     return true;
@@ -245,20 +254,39 @@ static uint32_t add_continued(struct lifetimes *lifetimes, const struct block *b
     return index;
 }
 
-static void fill_block(const struct lifetimes *lifetimes, const struct place *place,
-                       struct block *out)
+static bool put_context(struct lifetimes *lifetimes, uint32_t place, uint32_t context)
 {
+    uint32_t **piece = &lifetimes->contexts[place >> PIECE_BITS];
+
+    if (!*piece && (context == 0 || !(*piece = calloc(PIECE_PLACES, sizeof **piece)))) {
+        return context == 0;
+    }
+    (*piece)[place & (PIECE_PLACES - 1)] = context;
+    return true;
+}
+
+static uint32_t get_context(const struct lifetimes *lifetimes, uint32_t place)
+{
+    const uint32_t *piece = lifetimes->contexts[place >> PIECE_BITS];
+
+    return piece ? piece[place & (PIECE_PLACES - 1)] : 0;
+}
+
+static void fill_block(const struct lifetimes *lifetimes, uint32_t index, struct block *out)
+{
+    const struct place *place = place_at(lifetimes, index);
     uint64_t birth = get64(place->birth);
     uint64_t size = get64(place->size);
 
     out->birth_ns = birth & TIME_MASK;
-    out->interval = birth >> 56 & 31;
+    out->interval = (uint8_t)((birth >> 56 & 31) | (size >> 47 & 1) << 5);
     out->kind = (uint8_t)(birth >> 61);
     out->address = get64(place->address);
     out->size_bytes = size & SIZE_MASK;
     out->extra_bytes = (uint32_t)(size >> 48);
     out->stack = place->stack;
     out->thread = place->thread;
+    out->context = get_context(lifetimes, index);
     out->previous_id = 0;
     if (place->stack & CONTINUED) {
         const struct continued *continued = &lifetimes->continued[place->stack & ~CONTINUED];
@@ -268,21 +296,28 @@ static void fill_block(const struct lifetimes *lifetimes, const struct place *pl
     }
 }
 
-static bool fill_place(struct lifetimes *lifetimes, struct place *place, const struct block *block)
+static bool fill_place(struct lifetimes *lifetimes, uint32_t index, const struct block *block)
 {
+    struct place *place = place_at(lifetimes, index);
+
+    if (!put_context(lifetimes, index, block->context)) {
+        return false;
+    }
     place->stack = block->stack;
     if (block->previous_id) {
-        uint32_t index = add_continued(lifetimes, block);
+        uint32_t continued = add_continued(lifetimes, block);
 
-        if (index == NO_PLACE) {
+        if (continued == NO_PLACE) {
             return false;
         }
-        place->stack = index | CONTINUED;
+        place->stack = continued | CONTINUED;
     }
     place->thread = block->thread;
     put64(place->birth, (block->birth_ns & TIME_MASK) | (uint64_t)(block->interval & 31) << 56 |
                             (uint64_t)(block->kind & 7) << 61);
-    put64(place->size, (block->size_bytes & SIZE_MASK) | (uint64_t)block->extra_bytes << 48);
+    put64(place->size, (block->size_bytes & SIZE_MASK) |
+                           (uint64_t)(block->interval >> 5 & 1) << 47 |
+                           (uint64_t)block->extra_bytes << 48);
     put64(place->address, block->address);
     return true;
 }
@@ -307,7 +342,7 @@ static void end_block(struct lifetimes *lifetimes, struct shard *shard, uint32_t
 {
     uint32_t index = shard->slots[at].place;
 
-    fill_block(lifetimes, place_at(lifetimes, index), ended);
+    fill_block(lifetimes, index, ended);
     free_place(lifetimes, index);
     remove_slot(shard, at);
     lifetimes->open--;
@@ -335,7 +370,7 @@ enum lifetimes_answer lifetimes_open(struct lifetimes *lifetimes, uint64_t key,
     uint32_t index = lifetimes->free_place;
     struct place *place = place_at(lifetimes, index);
     uint32_t next_free = place->key;
-    if (!fill_place(lifetimes, place, block)) {
+    if (!fill_place(lifetimes, index, block)) {
         return LIFETIMES_NO_MEMORY;
     }
     place->key = (uint32_t)mixed;
@@ -364,6 +399,43 @@ enum lifetimes_answer lifetimes_close(struct lifetimes *lifetimes, uint64_t key,
     }
     end_block(lifetimes, shard, at, ended);
     return LIFETIMES_DONE;
+}
+
+enum lifetimes_answer lifetimes_move(struct lifetimes *lifetimes, uint64_t key, uint64_t new_key,
+                                     uint64_t new_address, struct block *ended)
+{
+    uint64_t mixed = mix(key);
+    struct shard *shard = &lifetimes->shards[mixed % SHARDS];
+    enum lifetimes_answer answer = LIFETIMES_DONE;
+
+    if (shard->used == 0) {
+        return LIFETIMES_UNKNOWN;
+    }
+    uint32_t at = find(lifetimes, shard, mixed);
+    if (shard->slots[at].place == NO_PLACE) {
+        return LIFETIMES_UNKNOWN;
+    }
+    uint32_t index = shard->slots[at].place;
+    put64(place_at(lifetimes, index)->address, new_address);
+    if (key == new_key) {
+        return LIFETIMES_DONE;
+    }
+    remove_slot(shard, at);
+    mixed = mix(new_key);
+    shard = &lifetimes->shards[mixed % SHARDS];
+    if (is_full(shard) && !grow(shard)) {
+        return LIFETIMES_NO_MEMORY;
+    }
+    at = find(lifetimes, shard, mixed);
+    if (shard->slots[at].place != NO_PLACE) {
+        end_block(lifetimes, shard, at, ended);
+        answer = LIFETIMES_REUSED;
+        at = find(lifetimes, shard, mixed);
+    }
+    place_at(lifetimes, index)->key = (uint32_t)mixed;
+    shard->slots[at] = (struct slot){index, (uint32_t)(mixed >> 32)};
+    shard->used++;
+    return answer;
 }
 
 void lifetimes_prefetch_slot(const struct lifetimes *lifetimes, uint64_t key)
@@ -407,7 +479,7 @@ status lifetimes_each(const struct lifetimes *lifetimes,
             if (place->thread != FREE_THREAD) {
                 struct block block;
 
-                fill_block(lifetimes, place, &block);
+                fill_block(lifetimes, (uint32_t)(i << PIECE_BITS | k), &block);
                 TRY(visit(context, &block));
             }
         }
@@ -418,11 +490,14 @@ status lifetimes_each(const struct lifetimes *lifetimes,
 uint64_t lifetimes_bytes(const struct lifetimes *lifetimes)
 {
     uint64_t bytes = lifetimes->piece_count * PIECE_PLACES * sizeof(struct place) +
-                     lifetimes->piece_room * sizeof(struct place *) +
+                     lifetimes->piece_room * (sizeof(struct place *) + sizeof(uint32_t *)) +
                      lifetimes->continued_room * sizeof(struct continued);
 
     for (size_t i = 0; i < SHARDS; i++) {
         bytes += lifetimes->shards[i].capacity * sizeof(struct slot);
+    }
+    for (size_t i = 0; i < lifetimes->piece_count; i++) {
+        bytes += lifetimes->contexts[i] ? PIECE_PLACES * sizeof(uint32_t) : 0;
     }
     return bytes;
 }

@@ -2,8 +2,8 @@
 /* lifetimes.h -- which free ends which allocation, across address reuse.
  *
  * The open blocks of one run by key (an id, or an address in full mode). Strange orders are answers,
- * not errors: the caller counts them. At most 48 bytes per open block, and 16 more for one that was
- * reallocated:
+ * not errors: the caller counts them. At most 48 bytes per open block, 16 more for one that was
+ * reallocated, and 4 when contexts other than 0 occur:
  *
  *   slots    {index, hash} in 64 shards, linear probing in the order of the hash, 68 to 85 % full
  *            (the first 4 MiB of them 25 to 50 %: those are fast)
@@ -21,12 +21,13 @@ struct lifetimes;
 struct block {
     uint64_t birth_ns; /* below 2^56 */
     uint64_t address;
-    uint64_t size_bytes;  /* below 2^48 */
+    uint64_t size_bytes;  /* below 2^47 */
     uint32_t extra_bytes; /* usable - requested, at most 65535 */
     uint32_t stack;       /* the caller's, below 2^31 */
     uint32_t thread;      /* the caller's */
     uint8_t kind;         /* 0 to 7 */
-    uint8_t interval;     /* code, 0 to 31 */
+    uint8_t interval;     /* code, 0 to 63 */
+    uint32_t context;     /* the caller's */
     int64_t previous_id;  /* 0: none */
 };
 
@@ -48,6 +49,11 @@ enum lifetimes_answer lifetimes_open(struct lifetimes *lifetimes, uint64_t key,
 /* Ends the open block with this key: *ended on LIFETIMES_DONE. */
 enum lifetimes_answer lifetimes_close(struct lifetimes *lifetimes, uint64_t key, uint64_t time_ns,
                                       struct block *ended);
+
+/* Gives the open block with `key` another key and address. LIFETIMES_REUSED: another block had the
+ * new key; it is ended and handed out. LIFETIMES_UNKNOWN: no open block has `key`. */
+enum lifetimes_answer lifetimes_move(struct lifetimes *lifetimes, uint64_t key, uint64_t new_key,
+                                     uint64_t new_address, struct block *ended);
 
 /* Hints that lifetimes_open or _close will soon come with this key: first for its slot, later,
  * when that has arrived, for its block. Two cache misses per event become none. */

@@ -8,6 +8,7 @@
 #include "rollup.h"
 
 #include "diag.h"
+#include "schema/trace_format.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -116,7 +117,7 @@ double rollup_weight(struct rollup *rollup, uint64_t size_bytes, unsigned interv
     uint64_t hash = key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - WEIGHTS_BITS);
     struct remembered_weight *known = &rollup->weights[hash];
     if (known->size_bytes != key || known->base != base_interval_bytes) {
-        double mean = ldexp((double)base_interval_bytes, (int)interval_code - 1);
+        double mean = (double)mr_interval_bytes(base_interval_bytes, interval_code);
         double size = size_bytes ? (double)size_bytes : 1;
 
         *known = (struct remembered_weight){key, base_interval_bytes, -1 / expm1(-size / mean)};

@@ -3,6 +3,7 @@
 #include "stack_table.h"
 
 #include "diag.h"
+#include "schema/trace_format.h"
 #include "stack_id.h"
 
 #include <stdio.h>
@@ -14,9 +15,12 @@ enum {
     CACHE_SIZE = 1 << CACHE_BITS,
     STACK_FRAMES_MAX = 4096, /* of a chain of nodes: a damaged trace may claim more */
     FUNCTION_BYTES = 1024,   /* of stack.function and frame.function at most */
+    PLACES_MAX = 1 << 20,    /* numbers beyond are not what a writer makes */
 };
 
-#define NO_OBJECT UINT32_MAX
+#define NO_OBJECT  UINT32_MAX
+#define PLACES     (UINT32_MAX - 1)    /* for an object: offset is an index of `places` */
+#define PLACE_NODE (UINT32_C(1) << 31) /* in node.frame: the number of a place, not asked for yet */
 
 struct object {     /* a binary: shared by the runs and mappings that agree on it */
     char *identity; /* build id in hex, or path */
@@ -38,8 +42,15 @@ struct mapping { /* an executable range of the current run; sorted, disjoint */
     uint32_t module;
 };
 
+struct place {             /* in an interpreted program */
+    char *key;             /* content-addressed; of one that is not defined: by run and number */
+    char *function, *file; /* NULL: not known */
+    uint32_t line;         /* 0: not known */
+    bool defined;
+};
+
 struct frame {
-    uint32_t object; /* NO_OBJECT: offset is the address */
+    uint32_t object; /* NO_OBJECT: offset is the address; PLACES */
     bool used;       /* by a stack */
     bool looked_up;
     bool allocator; /* its outermost function only hands memory through; valid once named */
@@ -76,6 +87,10 @@ struct stack_table {
     size_t module_count, module_room, run_first_module;
     struct mapping *mappings;
     size_t mapping_count, mapping_room;
+    struct place *places;
+    size_t place_count, place_room;
+    struct index place_index;          /* by key */
+    struct sparse_array place_numbers; /* of this run: uint32_t index of places, plus 1 */
     struct frame *frames;
     size_t frame_count, frame_room;
     struct index frame_index;
@@ -159,6 +174,13 @@ static uint64_t hash_of_frame(const struct stack_table *table, size_t element)
     return frame_hash(table->frames[element].object, table->frames[element].offset);
 }
 
+static uint64_t text_hash(const char *text) { return XXH3_64bits(text, strlen(text)); }
+
+static uint64_t hash_of_place(const struct stack_table *table, size_t element)
+{
+    return text_hash(table->places[element].key);
+}
+
 static uint64_t hash_of_stack(const struct stack_table *table, size_t element)
 {
     return stack_hash(table->stacks[element].key);
@@ -171,6 +193,7 @@ status stack_table_open(struct stack_table **out)
         return no_memory();
     }
     (*out)->nodes.element_bytes = sizeof(struct stack_table_node);
+    (*out)->place_numbers.element_bytes = sizeof(uint32_t);
     return OK;
 }
 
@@ -190,6 +213,14 @@ void stack_table_close(struct stack_table *table)
     for (size_t i = 0; i < table->stack_count; i++) {
         free(table->stacks[i].function);
     }
+    for (size_t i = 0; i < table->place_count; i++) {
+        free(table->places[i].key);
+        free(table->places[i].function);
+        free(table->places[i].file);
+    }
+    free(table->places);
+    free(table->place_index.at);
+    sparse_clear(&table->place_numbers);
     free(table->objects);
     free(table->modules);
     free(table->mappings);
@@ -209,6 +240,7 @@ void stack_table_begin_run(struct stack_table *table, int64_t run_id)
     table->run_first_module = table->module_count;
     table->counts = (struct stack_table_counts){0};
     sparse_clear(&table->nodes);
+    sparse_clear(&table->place_numbers);
     memset(table->cache, 0, sizeof table->cache);
 }
 
@@ -349,6 +381,98 @@ void stack_table_module_gone(struct stack_table *table, uint64_t number, int64_t
     }
 }
 
+/* ---- places ---- */
+
+/* The slot of a key in the index: its place, or the hole where it belongs. */
+static size_t place_slot(const struct stack_table *table, const char *key)
+{
+    size_t mask = table->place_index.capacity - 1;
+    size_t slot = text_hash(key) & mask;
+
+    while (table->place_index.at[slot] &&
+           strcmp(table->places[table->place_index.at[slot] - 1].key, key) != 0) {
+        slot = (slot + 1) & mask;
+    }
+    return slot;
+}
+
+/* The place with this key, plus 1, made when there is none; takes the key over. */
+static status add_place(struct stack_table *table, char *key, uint32_t *out)
+{
+    status result =
+        reserve(&table->places, table->place_count, &table->place_room, sizeof *table->places);
+
+    if (result.code == STATUS_OK) {
+        result = index_reserve(table, &table->place_index, table->place_count, hash_of_place);
+    }
+    uint32_t *at = result.code == STATUS_OK ? &table->place_index.at[place_slot(table, key)] : NULL;
+    if (!at || *at) {
+        free(key);
+    } else {
+        table->places[table->place_count++] = (struct place){.key = key};
+        *at = (uint32_t)table->place_count;
+    }
+    *out = at ? *at : 0;
+    return result;
+}
+
+/* The place that a number means in this run, before or after its definition. 0: none, and all beyond. */
+static status place_of(struct stack_table *table, uint32_t number, uint32_t *out)
+{
+    uint32_t *index = sparse_make(&table->place_numbers, number);
+    char *key = NULL;
+
+    if (!index) {
+        return no_memory();
+    }
+    if (!*index) {
+        if (asprintf(&key, "place %lld.%u", (long long)table->run_id, number) < 0) {
+            return no_memory();
+        }
+        TRY(add_place(table, key, index));
+    }
+    *out = *index - 1;
+    return OK;
+}
+
+static status fill_place(struct place *place, struct text function, struct text file, uint32_t line)
+{
+    place->function = function.length ? copy_text(function) : NULL;
+    place->file = file.length ? copy_text(file) : NULL;
+    place->line = line;
+    place->defined = true;
+    return (function.length && !place->function) || (file.length && !place->file) ? no_memory()
+                                                                                  : OK;
+}
+
+status stack_table_place(struct stack_table *table, uint64_t number, struct text function,
+                         struct text file, uint32_t line)
+{
+    char *key = NULL;
+
+    if (number == 0 || number >= PLACES_MAX) {
+        return OK;
+    }
+    uint32_t *index = sparse_make(&table->place_numbers, (uint32_t)number);
+    if (!index) {
+        return no_memory();
+    }
+    if (*index) { /* told again, or used before */
+        struct place *place = &table->places[*index - 1];
+
+        return place->defined ? OK : fill_place(place, function, file, line);
+    }
+    if (asprintf(&key, "%.*s@%.*s:%u", (int)(function.bytes ? function.length : 0),
+                 function.bytes ? function.bytes : "", (int)(file.bytes ? file.length : 0),
+                 file.bytes ? file.bytes : "", line) < 0) {
+        return no_memory();
+    }
+    TRY(add_place(table, key, index));
+    return table->places[*index - 1].defined
+               ? OK
+               : fill_place(&table->places[*index - 1], function, file, line);
+}
+
 /* ---- nodes and frames ---- */
 
 static status add_frame(struct stack_table *table, uint32_t object, uint64_t offset, uint32_t *out)
@@ -404,6 +528,18 @@ static status frame_of(struct stack_table *table, uint64_t pc, uint32_t *out)
     return OK;
 }
 
+/* The frame, plus 1, of a place by its number: asked when a stack is first used, since its definition may come
+ * after the node. */
+static status frame_of_place(struct stack_table *table, uint32_t number, uint32_t *out)
+{
+    uint32_t place;
+
+    TRY(place_of(table, number, &place));
+    TRY(add_frame(table, PLACES, place, out));
+    ++*out;
+    return OK;
+}
+
 status stack_table_nodes(struct stack_table *table, const struct stack_record *record)
 {
     for (size_t i = 0; i < record->count; i++) {
@@ -419,10 +555,16 @@ status stack_table_nodes(struct stack_table *table, const struct stack_record *r
         if (node->frame) {
             continue; /* announced again */
         }
+        uint64_t pc = record->pcs[i];
         uint32_t frame;
-        TRY(frame_of(table, record->pcs[i], &frame));
+        if (mr_pc_is_place(pc)) {
+            frame = PLACE_NODE | (uint32_t)(pc - MR_PLACE_PC < PLACES_MAX ? pc - MR_PLACE_PC : 0);
+        } else {
+            TRY(frame_of(table, pc, &frame));
+            frame++;
+        }
         node->parent = (uint32_t)record->parents[i];
-        node->frame = frame + 1;
+        node->frame = frame;
         node->stack_id = 0; /* it may have been used while its announcement was lost */
         table->counts.nodes++;
     }
@@ -433,7 +575,15 @@ status stack_table_nodes(struct stack_table *table, const struct stack_record *r
 
 static const char *identity_of(const struct stack_table *table, const struct frame *frame)
 {
-    return frame->object == NO_OBJECT ? "" : table->objects[frame->object].identity;
+    return frame->object == NO_OBJECT ? ""
+           : frame->object == PLACES  ? table->places[frame->offset].key
+                                      : table->objects[frame->object].identity;
+}
+
+/* A place is all in its identity. */
+static uint64_t offset_of(const struct frame *frame)
+{
+    return frame->object == PLACES ? 0 : frame->offset;
 }
 
 static status add_stack(struct stack_table *table, const uint32_t *frames, uint32_t count,
@@ -447,7 +597,7 @@ static status add_stack(struct stack_table *table, const uint32_t *frames, uint3
     for (uint32_t i = 0; i < count; i++) {
         const struct frame *frame = &table->frames[frames[i]];
 
-        stack_id_frame(&state, identity_of(table, frame), frame->offset);
+        stack_id_frame(&state, identity_of(table, frame), offset_of(frame));
     }
     stack_id_end(&state, truncated, stack.key);
 
@@ -488,12 +638,15 @@ status stack_table_use(struct stack_table *table, uint32_t id, uint32_t *stack_i
     }
     *stack_id = 0;
     while (at > 1) {
-        const struct stack_table_node *step = sparse_find(&table->nodes, at);
+        struct stack_table_node *step = sparse_find(&table->nodes, at);
 
         if (!step || !step->frame || count == STACK_FRAMES_MAX) {
             truncated = true;
             table->counts.broken += count > 0;
             break;
+        }
+        if (step->frame & PLACE_NODE) {
+            TRY(frame_of_place(table, step->frame & ~PLACE_NODE, &step->frame));
         }
         frames[count++] = step->frame - 1;
         at = step->parent;
@@ -544,7 +697,17 @@ static const char *frame_name(const struct stack_table *table, const struct fram
     if (frame->name_count) {
         return db_clean_text(out, FUNCTION_BYTES, frame->names[level].function);
     }
-    if (frame->object == NO_OBJECT) {
+    if (frame->object == PLACES) {
+        const struct place *place = &table->places[frame->offset];
+
+        if (place->function) {
+            snprintf(out, FUNCTION_BYTES, "%s", place->function);
+        } else if (place->file) {
+            snprintf(out, FUNCTION_BYTES, "%.900s:%u", file_name(place->file), place->line);
+        } else {
+            snprintf(out, FUNCTION_BYTES, "%.900s", place->key);
+        }
+    } else if (frame->object == NO_OBJECT) {
         snprintf(out, FUNCTION_BYTES, "0x%llx", (unsigned long long)frame->offset);
     } else {
         snprintf(out, FUNCTION_BYTES, "%.900s+0x%llx",
@@ -602,7 +765,8 @@ static void find_site(const struct stack_table *table, const struct stack *stack
         const struct frame *frame = &table->frames[table->stack_frames[stack->first + i]];
 
         for (uint32_t level = 0; level < level_count(frame) && !frame->allocator; level++) {
-            if (!stack_id_is_allocator(frame_name(table, frame, level, name))) {
+            if (frame->object == PLACES ||
+                !stack_id_is_allocator(frame_name(table, frame, level, name))) {
                 *frame_at = i;
                 *level_at = level;
                 return;
@@ -625,7 +789,7 @@ status stack_table_name(struct stack_table *table, struct symbolizer *symbolizer
     for (uint32_t i = 0; i < table->frame_count; i++) {
         struct frame *frame = &table->frames[i];
 
-        if (frame->used && !frame->looked_up && frame->object != NO_OBJECT) {
+        if (frame->used && !frame->looked_up && frame->object < PLACES) {
             frame->looked_up = true;
             order[count++] = (struct order){table->frames[i].object, i, table->frames[i].offset};
         }
@@ -717,7 +881,8 @@ static status write_frames(struct stack_table *table, struct db *db)
     for (size_t i = 0; i < table->frame_count; i++) {
         struct frame *frame = &table->frames[i];
         const struct object *object =
-            frame->object == NO_OBJECT ? NULL : &table->objects[frame->object];
+            frame->object < PLACES ? &table->objects[frame->object] : NULL;
+        const struct place *place = frame->object == PLACES ? &table->places[frame->offset] : NULL;
 
         frame->first_row = row + 1;
         for (uint32_t level = 0; frame->used && level < level_count(frame); level++) {
@@ -725,14 +890,14 @@ static status write_frames(struct stack_table *table, struct db *db)
             const struct symbol_frame *symbol = frame->name_count ? &frame->names[level] : NULL;
 
             snprintf(key, sizeof key, "%.1000s+0x%llx:%u", identity_of(table, frame),
-                     (unsigned long long)frame->offset, inline_level);
+                     (unsigned long long)offset_of(frame), inline_level);
             db_bind_int(insert, 1, ++row);
             db_bind_string(insert, 2, key);
             if (object) {
                 db_bind_string(insert, 3, object->path);
                 db_bind_string(insert, 4, object->build_id ? object->identity : NULL);
             }
-            db_bind_int(insert, 5, (int64_t)frame->offset);
+            db_bind_int(insert, 5, (int64_t)offset_of(frame));
             db_bind_int(insert, 6, inline_level);
             frame_name(table, frame, level, name);
             db_bind_string(insert, 7, name);
@@ -744,9 +909,16 @@ static status write_frames(struct stack_table *table, struct db *db)
                     db_bind_int(insert, 10, symbol->line);
                 }
             }
+            if (place) {
+                db_bind_string(insert, 8, place->function);
+                db_bind_string(insert, 9, place->file);
+                db_bind_known(insert, 10, place->line ? place->line : UNKNOWN);
+            }
             db_bind_string(insert, 11,
-                           frame->allocator || (symbol && stack_id_is_allocator(name)) ? "allocator"
-                                                                                       : "code");
+                           place ? "interpreted"
+                           : frame->allocator || (symbol && stack_id_is_allocator(name))
+                               ? "allocator"
+                               : "code");
             TRY(db_insert(insert));
         }
     }

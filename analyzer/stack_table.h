@@ -3,7 +3,8 @@
  *
  * Frames and stacks are shared by all runs of the database; nodes and mappings belong to one run.
  * A node is resolved to (object, offset) when it is announced, by the modules mapped at that moment;
- * a stack gets its id when an event first uses it. Functions that fail have said so.              */
+ * a stack gets its id when an event first uses it. A pc may be a place of an interpreted program instead:
+ * then its key is the text that defines it. Functions that fail have said so.                     */
 #ifndef MEMANALYZE_STACK_TABLE_H
 #define MEMANALYZE_STACK_TABLE_H
 
@@ -16,7 +17,7 @@ struct stack_table;
 
 struct stack_table_node {
     uint32_t parent;
-    uint32_t frame;    /* ours, plus 1; 0: never announced */
+    uint32_t frame;    /* ours, plus 1; 0: never announced; or a place of a program */
     uint32_t stack_id; /* 0: not used yet, STACK_TABLE_LOST: cannot be told */
 };
 #define STACK_TABLE_LOST UINT32_MAX
@@ -38,6 +39,11 @@ STATUS_MUST_USE status stack_table_module(struct stack_table *table,
 void stack_table_module_gone(struct stack_table *table, uint64_t module, int64_t time_ns);
 STATUS_MUST_USE status stack_table_nodes(struct stack_table *table,
                                          const struct stack_record *record);
+
+/* What a place of the current run is; no bytes: not known. When it comes after a sample in that place, its
+ * names are right, and its keys hold for this run only. */
+STATUS_MUST_USE status stack_table_place(struct stack_table *table, uint64_t number,
+                                         struct text function, struct text file, uint32_t line);
 
 /* stack.id of the stack that a node names, from 1 up without holes; 0: its frames are lost. */
 STATUS_MUST_USE status stack_table_use(struct stack_table *table, uint32_t node,

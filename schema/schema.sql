@@ -81,16 +81,16 @@ CREATE TABLE module (                    -- a loaded executable or library
 
 CREATE TABLE frame (                     -- a place in code: one per return address and inline level
     id            INTEGER PRIMARY KEY,
-    key           TEXT NOT NULL UNIQUE,  -- content-addressed: build id (or path) + offset + inline level; the same on every machine
-    module_path   TEXT,                  -- NULL: no module covers the address
+    key           TEXT NOT NULL UNIQUE,  -- content-addressed: build id (or path) + offset + inline level; the same on every machine. Interpreted: function, file and line
+    module_path   TEXT,                  -- NULL: no module covers the address, or interpreted
     build_id      TEXT,
-    module_offset INTEGER NOT NULL,      -- return address - 1 - bias; without a module the address
+    module_offset INTEGER NOT NULL,      -- return address - 1 - bias; without a module the address; interpreted: 0
     inline_level  INTEGER NOT NULL,      -- 0: the function itself, 1...: inlined into it, deeper is innermost
     function      TEXT NOT NULL,         -- demangled; without a name module+0xoffset
-    raw_name      TEXT,                  -- as in the symbol table; NULL: no name
+    raw_name      TEXT,                  -- as in the symbol table, or as told; NULL: no name
     file          TEXT,                  -- NULL: no line information
     line          INTEGER,
-    kind          TEXT NOT NULL          -- code, or allocator: malloc wrappers (operator new and kin) that reports skip
+    kind          TEXT NOT NULL          -- code; allocator: malloc wrappers (operator new and kin) that reports skip; interpreted: a place in the interpreted program
 ) STRICT;
 
 CREATE TABLE stack (                     -- a distinct call stack
@@ -128,7 +128,7 @@ CREATE TABLE sample (                    -- one sampled allocation (full mode: e
     previous_id    INTEGER,              -- the sample this block was reallocated from; NULL: none, or not sampled
     heap_id        INTEGER,              -- heap.id of a managed object; NULL: a block of malloc
     class_id       INTEGER,              -- class.id of a managed object; NULL: not told
-    generations    INTEGER,              -- collections begun in its lifetime: of its heap; of all heaps for a block of malloc; NULL: the process tells none
+    generations    INTEGER,              -- collections begun in its lifetime: of its heap; of all heaps for a block of malloc; NULL: none was told by the end of it
     birth_gc_id    INTEGER,              -- gc.id of the last such collection that had begun at its birth; NULL: none
     death_gc_id    INTEGER,              -- ... at its death; NULL: none, or it lives
     birth_frame_id INTEGER,              -- frame_mark.id of the frame open then: one of its own thread, else the one begun last; NULL: none

@@ -15,7 +15,7 @@ static struct block block_of(uint64_t birth_ns, uint32_t stack)
                           .stack = stack,
                           .thread = 3,
                           .kind = 5,
-                          .interval = 31};
+                          .interval = 38};
 }
 
 static void test_answers(void)
@@ -24,6 +24,7 @@ static void test_answers(void)
     struct block first = block_of(10, 1);
     struct block second = block_of(30, 2);
     struct block ended = {0};
+    second.context = 9;
 
     CHECK_EQ(lifetimes_close(lifetimes, 0x1000, 5, &ended), LIFETIMES_UNKNOWN);
     CHECK_EQ(lifetimes_open(lifetimes, 0x1000, &first, &ended), LIFETIMES_DONE);
@@ -44,7 +45,8 @@ static void test_answers(void)
     CHECK_EQ(ended.stack, 2);
     CHECK_EQ(ended.thread, 3);
     CHECK_EQ(ended.kind, 5);
-    CHECK_EQ(ended.interval, 31);
+    CHECK_EQ(ended.interval, 38);
+    CHECK_EQ(ended.context, 9);
     CHECK_EQ(ended.previous_id, 0);
     CHECK_EQ(lifetimes_close(lifetimes, 0x1000, 31, &ended), LIFETIMES_UNKNOWN);
     CHECK_EQ(lifetimes_open_count(lifetimes), 0);
@@ -57,12 +59,13 @@ static void test_extremes(void)
     struct block ended;
     struct block widest = {.birth_ns = (UINT64_C(1) << 56) - 1,
                            .address = UINT64_MAX,
-                           .size_bytes = (UINT64_C(1) << 48) - 1,
+                           .size_bytes = (UINT64_C(1) << 47) - 1,
                            .extra_bytes = 65535,
                            .stack = (UINT32_C(1) << 31) - 1,
                            .thread = UINT32_MAX - 1,
                            .kind = 7,
-                           .interval = 31,
+                           .interval = 63,
+                           .context = UINT32_MAX,
                            .previous_id = INT64_MAX};
 
     CHECK_EQ(lifetimes_open(lifetimes, UINT64_MAX, &widest, &ended), LIFETIMES_DONE);
@@ -73,6 +76,31 @@ static void test_extremes(void)
     CHECK_EQ(ended.stack, widest.stack);
     CHECK_EQ(ended.thread, widest.thread);
     CHECK_EQ(ended.previous_id, widest.previous_id);
+    CHECK_EQ(ended.interval, widest.interval);
+    CHECK_EQ(ended.context, widest.context);
+    lifetimes_delete(lifetimes);
+}
+
+/* An object is moved: its history goes with it, and what was at the new place has ended. */
+static void test_moves(void)
+{
+    struct lifetimes *lifetimes = lifetimes_new();
+    struct block first = block_of(10, 1);
+    struct block second = block_of(20, 2);
+    struct block ended = {0};
+
+    CHECK_EQ(lifetimes_move(lifetimes, 0x1000, 0x2000, 0x2000, &ended), LIFETIMES_UNKNOWN);
+    CHECK_EQ(lifetimes_open(lifetimes, 0x1000, &first, &ended), LIFETIMES_DONE);
+    CHECK_EQ(lifetimes_open(lifetimes, 0x2000, &second, &ended), LIFETIMES_DONE);
+    CHECK_EQ(lifetimes_move(lifetimes, 0x1000, 0x3000, 0x3000, &ended), LIFETIMES_DONE);
+    CHECK_EQ(lifetimes_close(lifetimes, 0x1000, 30, &ended), LIFETIMES_UNKNOWN);
+    CHECK_EQ(lifetimes_move(lifetimes, 0x3000, 0x2000, 0x2000, &ended), LIFETIMES_REUSED);
+    CHECK_EQ(ended.birth_ns, 20);
+    CHECK_EQ(lifetimes_open_count(lifetimes), 1);
+    CHECK_EQ(lifetimes_move(lifetimes, 0x2000, 0x2000, 0x5000, &ended), LIFETIMES_DONE);
+    CHECK_EQ(lifetimes_close(lifetimes, 0x2000, 30, &ended), LIFETIMES_DONE);
+    CHECK_EQ(ended.birth_ns, 10);
+    CHECK_EQ(ended.address, 0x5000);
     lifetimes_delete(lifetimes);
 }
 
@@ -82,6 +110,7 @@ static struct oracle {
     bool open;
     uint64_t birth_ns;
     int64_t previous_id;
+    uint32_t context;
 } oracle[KEYS];
 
 static status count_open(void *context, const struct block *block)
@@ -110,11 +139,13 @@ static void test_random(void)
             struct block block = block_of(step, key);
 
             block.previous_id = step % 7 == 0 ? (int64_t)step : 0;
+            block.context = step > STEPS / 2 && step % 3 == 0 ? (uint32_t)step : 0;
             answer = lifetimes_open(lifetimes, key * 16u, &block, &ended);
             wrong += answer != (expected->open ? LIFETIMES_REUSED : LIFETIMES_DONE);
             wrong += expected->open && (ended.birth_ns != expected->birth_ns ||
-                                        ended.previous_id != expected->previous_id);
-            *expected = (struct oracle){true, step, block.previous_id};
+                                        ended.previous_id != expected->previous_id ||
+                                        ended.context != expected->context);
+            *expected = (struct oracle){true, step, block.previous_id, block.context};
         } else {
             answer = lifetimes_close(lifetimes, key * 16u, step, &ended);
             wrong += answer != (expected->open ? LIFETIMES_DONE : LIFETIMES_UNKNOWN);
@@ -167,6 +198,7 @@ int main(void)
 {
     test_answers();
     test_extremes();
+    test_moves();
     test_random();
     test_size();
     return check_summary();

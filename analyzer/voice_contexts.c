@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* voice_contexts.c -- in what a sample was born: equal contexts are one, with a number that fits beside the
+ * block, and gone with the last block of theirs. */
+#include "voice_state.h"
+
+enum { NO_CONTEXT = 0, SURVIVED_MAX = 127 };
+
+static uint32_t bucket_of(const struct voice *voice, const struct voice_context *context)
+{
+    const uint64_t parts[] = {(uint64_t)context->gc, (uint64_t)context->frame,
+                              (uint64_t)context->eval, (uint64_t)(uintptr_t)context->span,
+                              (uint64_t)context->heap << 32 | context->class};
+    uint64_t hash = 0;
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        hash = (hash ^ parts[i]) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 29;
+    }
+    return (uint32_t)hash & (voice->context_bucket_count - 1);
+}
+
+static bool equal(const struct voice_context *l, const struct voice_context *r)
+{
+    return l->gc == r->gc && l->frame == r->frame && l->eval == r->eval && l->span == r->span &&
+           l->heap == r->heap && l->class == r->class;
+}
+
+/* As many buckets as contexts, about. */
+static status reserve_buckets(struct voice *voice)
+{
+    if (voice->contexts_used < voice->context_bucket_count) {
+        return OK;
+    }
+    uint32_t count = voice->context_bucket_count ? 2 * voice->context_bucket_count : 256;
+    uint32_t *buckets = calloc(count, sizeof *buckets);
+    if (!buckets) {
+        return voice_no_memory();
+    }
+    free(voice->context_buckets);
+    voice->context_buckets = buckets;
+    voice->context_bucket_count = count;
+    for (uint32_t i = 1; i < voice->context_count; i++) {
+        struct voice_context *context = &voice->contexts[i];
+
+        if (context->references) {
+            uint32_t *head = &buckets[bucket_of(voice, context)];
+
+            context->next = *head;
+            *head = i;
+        }
+    }
+    return OK;
+}
+
+/* The number of an equal context, made when there is none, used once more. */
+static status intern(struct voice *voice, const struct voice_context *wanted, uint32_t *out)
+{
+    size_t room = voice->context_room;
+
+    TRY(reserve_buckets(voice));
+    uint32_t *head = &voice->context_buckets[bucket_of(voice, wanted)];
+    for (uint32_t at = *head; at; at = voice->contexts[at].next) {
+        if (equal(&voice->contexts[at], wanted)) {
+            voice->contexts[at].references++;
+            *out = at;
+            return OK;
+        }
+    }
+    uint32_t at = voice->context_free;
+    if (at) {
+        voice->context_free = voice->contexts[at].next;
+    } else {
+        TRY(voice_grow(&voice->contexts, voice->context_count, &room, sizeof *voice->contexts));
+        voice->context_room = (uint32_t)room;
+        if (voice->context_count == 0) {
+            voice->contexts[voice->context_count++] = (struct voice_context){0}; /* 0 is none */
+        }
+        at = voice->context_count++;
+    }
+    voice->contexts[at] = *wanted;
+    voice->contexts[at].references = 1;
+    voice->contexts[at].next = *head;
+    *head = at;
+    voice->contexts_used++;
+    if (wanted->span) {
+        wanted->span->references++;
+    }
+    *out = at;
+    return OK;
+}
+
+static status drop(struct voice *voice, uint32_t at)
+{
+    struct voice_context *context = &voice->contexts[at];
+
+    if (at == NO_CONTEXT || --context->references > 0) {
+        return OK;
+    }
+    struct voice_span *span = context->span;
+    uint32_t *link = &voice->context_buckets[bucket_of(voice, context)];
+    while (*link != at) {
+        link = &voice->contexts[*link].next;
+    }
+    *link = context->next;
+    context->next = voice->context_free;
+    voice->context_free = at;
+    voice->contexts_used--;
+    return span ? voice_span_drop(voice, span) : OK;
+}
+
+/* What is open on a thread now. */
+static struct voice_context context_now(const struct voice *voice,
+                                        const struct voice_thread *thread, uint32_t number,
+                                        const struct voice_heap *heap)
+{
+    return (struct voice_context){
+        .gc = heap ? heap->begun : voice->collection,
+        .collections = (uint32_t)(heap ? heap->collections : voice->collections),
+        .frame = voice_frame_of(voice, number),
+        .eval = thread && thread->eval_count ? thread->evals[thread->eval_count - 1]->id : 0,
+        .span = thread && thread->span_count ? thread->spans[thread->span_count - 1] : NULL,
+        .heap = heap ? heap->is.id : 0,
+    };
+}
+
+status voice_context(struct voice *voice, uint32_t number, uint64_t heap_id, uint64_t class_id,
+                     uint32_t *out)
+{
+    struct voice_thread *thread;
+    struct voice_heap *heap = NULL;
+    struct voice_class *class = NULL;
+
+    TRY(voice_find_thread(voice, number, &thread));
+    struct voice_cached *cached = &thread->cached[heap_id != 0];
+    if (cached->version == voice->version && cached->heap == heap_id && cached->class == class_id) {
+        voice->contexts[ *out = cached->context].references += cached->context != NO_CONTEXT;
+        return OK;
+    }
+    if (heap_id) {
+        voice->speaks = voice->losses.told = true;
+        TRY(voice_find_heap(voice, heap_id, &heap));
+        if (class_id && class_id != UNKNOWN) {
+            TRY(voice_find_class(voice, class_id, &class));
+        }
+        if (heap && !heap->tells_objects) {
+            heap->tells_objects = true;
+            heap->sites.epoch++; /* until now it had to do with blocks of malloc */
+            heap->sites.used_count = 0;
+            heap->sites.bytes = 0;
+        }
+    }
+    struct voice_context now = context_now(voice, thread, number, heap);
+    now.class = class ? class->is.id : 0;
+    TRY(drop(voice, cached->context));
+    *cached = (struct voice_cached){.version = voice->version, .heap = heap_id, .class = class_id};
+    *out = NO_CONTEXT;
+    if (now.gc || now.frame || now.eval || now.span || now.heap) {
+        TRY(intern(voice, &now, out));
+        voice->contexts[*out].references++; /* the cache's */
+    }
+    cached->context = *out;
+    return OK;
+}
+
+status voice_born(struct voice *voice, uint32_t at, const struct rollup_block *block)
+{
+    double bytes = (double)block->size_bytes * block->weight;
+    const struct voice_context *context = at ? &voice->contexts[at] : NULL;
+    struct voice_span *span = context ? context->span : NULL;
+
+    if (span) {
+        span->samples++;
+        span->bytes += bytes;
+        span->bytes_sq += bytes * bytes;
+        span->bytes_var += bytes * bytes * (1 - 1 / block->weight);
+    }
+    return voice_sites_add(voice, context ? context->heap : 0, block->stack_id, bytes,
+                           block->weight);
+}
+
+/* ---- what a row of `sample` tells ---- */
+
+static uint64_t id_or_unknown(int64_t id) { return id ? (uint64_t)id : UNKNOWN; }
+
+/* Collections begun since its birth; UNKNOWN when none were told. */
+static uint64_t survived(const struct voice *voice, const struct voice_context *context,
+                         const struct voice_heap *heap)
+{
+    uint64_t begun = heap ? heap->collections : voice->collections;
+
+    return begun ? begun - (context ? context->collections : 0) : UNKNOWN;
+}
+
+/* The order is that of the columns. `death` NULL: it lives. */
+static void fill(const struct voice *voice, const struct voice_context *birth,
+                 const struct voice_context *death, struct voice_columns *out)
+{
+    static const struct voice_context none;
+    const struct voice_heap *heap = birth ? voice_known_heap(voice, birth->heap) : NULL;
+    const struct voice_context *born = birth ? birth : &none;
+    const struct voice_context *died = death ? death : &none;
+    const uint64_t columns[VOICE_SAMPLE_COLUMNS] = {
+        id_or_unknown(heap ? heap->is.row : 0),
+        id_or_unknown(born->class ? voice_class_row(voice, born->class) : 0),
+        survived(voice, birth, heap),
+        id_or_unknown(born->gc),
+        id_or_unknown(died->gc),
+        id_or_unknown(born->frame),
+        id_or_unknown(died->frame),
+        id_or_unknown(born->eval),
+        id_or_unknown(died->eval),
+        id_or_unknown(born->span ? born->span->id : 0),
+        id_or_unknown(died->span ? died->span->id : 0),
+    };
+
+    memcpy(out->at, columns, sizeof columns);
+    out->count = VOICE_SAMPLE_COLUMNS;
+    while (out->count && columns[out->count - 1] == UNKNOWN) {
+        out->count--;
+    }
+}
+
+status voice_died(struct voice *voice, uint32_t at, uint32_t number, struct voice_columns *out)
+{
+    const struct voice_context *birth = at ? &voice->contexts[at] : NULL;
+    const struct voice_heap *heap = birth ? voice_known_heap(voice, birth->heap) : NULL;
+    const struct voice_thread *thread =
+        number == VOICE_NO_THREAD ? NULL : sparse_find(&voice->threads, number);
+    struct voice_context death = {.gc = heap ? heap->begun : voice->collection};
+
+    if (number != VOICE_NO_THREAD) {
+        death = context_now(voice, thread, number, heap);
+    }
+    fill(voice, birth, &death, out);
+    return drop(voice, at);
+}
+
+status voice_freed(struct voice *voice, uint32_t number, uint64_t size_bytes)
+{
+    struct voice_thread *thread;
+
+    TRY(voice_find_thread(voice, number, &thread));
+    thread->freed_bytes += size_bytes;
+    return OK;
+}
+
+status voice_survivor(struct voice *voice, uint32_t at, const struct rollup_block *block,
+                      struct voice_columns *out)
+{
+    const struct voice_context *birth = at ? &voice->contexts[at] : NULL;
+    const struct voice_heap *heap = birth ? voice_known_heap(voice, birth->heap) : NULL;
+    struct voice_span *span = birth ? birth->span : NULL;
+    double bytes = (double)block->size_bytes * block->weight;
+
+    fill(voice, birth, NULL, out);
+    if (span) {
+        span->left_samples++;
+        span->left_bytes += bytes;
+        span->left_bytes_sq += bytes * bytes;
+        span->left_bytes_var += bytes * bytes * (1 - 1 / block->weight);
+    }
+    if (span && span->ended) {
+        const uint64_t key[4] = {
+            (uint64_t)span->id, block->stack_id, voice_spans_after(voice, span),
+            voice->collections ? voice->collections - span->collections_begun : UNKNOWN};
+        TRY(voice_sums_add(voice, &voice->leftovers, key, bytes, block->weight,
+                           voice->insert.leftover));
+    }
+    uint64_t generation = survived(voice, birth, heap);
+    if (generation != UNKNOWN) {
+        const uint64_t key[4] = {heap ? (uint64_t)heap->is.row : 0,
+                                 birth ? (uint64_t)voice_class_row(voice, birth->class) : 0,
+                                 block->stack_id,
+                                 generation < SURVIVED_MAX ? generation : SURVIVED_MAX};
+        TRY(voice_sums_add(voice, &voice->survival, key, bytes, block->weight,
+                           voice->insert.survival));
+    }
+    return drop(voice, at);
+}
+
+/* ---- the end ---- */
+
+status voice_contexts_end(struct voice *voice)
+{
+    for (uint32_t i = 0; i < voice->threads.piece_count << SPARSE_PIECE_BITS; i++) {
+        struct voice_thread *thread = sparse_find(&voice->threads, i);
+
+        if (!thread) {
+            i |= SPARSE_PIECE - 1;
+            continue;
+        }
+        for (unsigned k = 0; k < 2; k++) {
+            TRY(drop(voice, thread->cached[k].context));
+            thread->cached[k] = (struct voice_cached){0};
+        }
+    }
+    return OK;
+}
+
+void voice_contexts_clear(struct voice *voice)
+{
+    free(voice->contexts);
+    free(voice->context_buckets);
+    voice->contexts = NULL;
+    voice->context_buckets = NULL;
+    voice->context_count = voice->context_room = voice->context_free = 0;
+    voice->context_bucket_count = voice->contexts_used = 0;
+}
