@@ -763,6 +763,8 @@ static problem check_ticks(const struct event_batch *batch, const struct mr_bloc
 
 /* ---- marks ----------------------------------------------------------------------------------- */
 
+static const char bad_marks[] = "a column of marks does not hold its rows";
+
 struct marks_reader { /* a row of it at a time */
     struct cursor columns[MR_MARKS_COLUMNS];
     uint64_t ticks, position;
@@ -775,10 +777,10 @@ struct marks_reader { /* a row of it at a time */
         struct cursor *column_ = &(column);                                                        \
         unsigned bad_ = 0;                                                                         \
         if (column_->at >= column_->end)                                                           \
-            return bad_column;                                                                     \
+            return bad_marks;                                                                      \
         column_->at = get_row(column_->at, &(value), &bad_);                                       \
         if (bad_)                                                                                  \
-            return bad_column;                                                                     \
+            return bad_marks;                                                                      \
     } while (0)
 
 /* One row; `arguments` has room for MR_MARK_ARGS_MAX. */
@@ -792,7 +794,7 @@ static problem decode_mark(struct marks_reader *reader, struct mark *mark, uint6
     NEXT_ROW(columns[MR_MARKS_THREAD], thread);
     NEXT_ROW(columns[MR_MARKS_POSITION], position);
     if (thread > UINT32_MAX) {
-        return "an id needs more than 32 bits";
+        return bad_marks;
     }
     if (position > UINT32_MAX - reader->position) {
         return "a mark comes after more events than there are";
@@ -832,12 +834,12 @@ static problem decode_mark_rows(struct pass *pass, struct cursor *in)
         CHECKED(get_column(in, &reader.columns[i]));
         /* As in decode_events_head: a count that passes here can be trusted with memory. */
         if (i < MR_MARKS_ARGUMENTS && left(&reader.columns[i]) < count) {
-            return bad_column;
+            return bad_marks;
         }
     }
     size_t argument_bytes = left(&reader.columns[MR_MARKS_ARGUMENTS]);
     if (left(&reader.columns[MR_MARKS_ARGUMENT_COUNT]) != count) {
-        return bad_column;
+        return bad_marks;
     }
     struct mark *marks = array_room(&decoder->marks, count, sizeof *marks, false);
     uint64_t *arguments = array_room(&decoder->mark_arguments, argument_bytes + MR_MARK_ARGS_MAX,
@@ -857,7 +859,7 @@ static problem decode_mark_rows(struct pass *pass, struct cursor *in)
     }
     for (size_t i = 0; i < MR_MARKS_COLUMNS; i++) {
         if (left(&reader.columns[i])) {
-            return bad_column;
+            return bad_marks;
         }
     }
     pass->mark_count = kept;
@@ -903,7 +905,9 @@ static problem decode_marks(struct pass *pass, struct cursor *in)
     }
     CHECKED(hand_marks(pass, false));
     problem wrong = decode_mark_rows(pass, in);
-    pass->marks_problem = wrong ? wrong : pass->marks_problem;
+    if (wrong) {
+        pass->marks_problem = wrong == cut_short ? bad_marks : wrong;
+    }
     return NULL;
 }
 

@@ -71,6 +71,45 @@ static status take_stacks(void *context, const struct stack_record *stacks)
     return OK;
 }
 
+static status take_definition(void *context, const struct definition_record *definition)
+{
+    (void)context;
+    promise(definition->id > 0 && definition->id <= UINT32_MAX, "ids have 32 bits");
+    promise(definition->kind < MR_DEFINE_KINDS, "definitions are of known kinds");
+    for (size_t i = 0; i < MR_DEFINE_ARGS_MAX; i++) {
+        touched += definition->arguments[i];
+    }
+    touch_text(definition->text);
+    return OK;
+}
+
+static status take_heap_counters(void *context, const struct heap_counters_record *counters)
+{
+    (void)context;
+    promise(counters->thread <= UINT32_MAX && counters->heap <= UINT32_MAX, "ids have 32 bits");
+    return OK;
+}
+
+static void take_marks(const struct mr_block_header *block, const struct event_batch *batch)
+{
+    uint32_t position = 0;
+
+    for (size_t i = 0; i < batch->mark_count; i++) {
+        const struct mark *mark = &batch->marks[i];
+
+        promise(mark->kind > 0 && mark->kind < MR_MARK_KINDS, "marks are of known kinds");
+        promise(mark->position >= position && mark->position <= batch->count,
+                "marks lie among their events");
+        promise(mark->argument_count <= MR_MARK_ARGS_MAX, "marks have few arguments");
+        promise(!block || (mark->ticks >= block->first_ticks && mark->ticks <= block->last_ticks),
+                "marks lie in their block's time");
+        position = mark->position;
+        for (uint32_t j = 0; j < mark->argument_count; j++) {
+            touched += mark->arguments[j];
+        }
+    }
+}
+
 static status take_events(void *context, const struct event_batch *batch)
 {
     const struct mr_block_header *block = context;
@@ -93,6 +132,10 @@ static status take_events(void *context, const struct event_batch *batch)
     for (size_t i = 0; i < batch->count - allocs; i++) {
         touched += batch->free_keys[i];
     }
+    for (size_t i = 0; batch->heaps && i < allocs; i++) {
+        touched += batch->heaps[i] + batch->classes[i];
+    }
+    take_marks(block, batch);
     return OK;
 }
 
@@ -126,6 +169,8 @@ static const struct record_sink takes = {
     .module = take_module,
     .thread = take_thread,
     .stacks = take_stacks,
+    .definition = take_definition,
+    .heap_counters = take_heap_counters,
     .events = take_events,
     .metric = take_metric,
     .gauges = take_gauges,
