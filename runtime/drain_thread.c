@@ -9,6 +9,7 @@
 #include "os_syscall.h"
 #include "pages.h"
 #include "pools.h"
+#include "pull.h"
 #include "ring.h"
 #include "sampler.h"
 #include "thread.h"
@@ -371,6 +372,7 @@ static void look(uint64_t now_ns, bool flush)
 {
     uint64_t waiting = fullest_ring();
     steer_interval(now_ns);
+    mr_pull_tick(now_ns);
     mr_gauges_tick(&drain.encoder, now_ns, false);
     if (now_ns - drain.last_pools_ns >= POOLS_NS) {
         drain.last_pools_ns = now_ns;
@@ -546,6 +548,18 @@ bool mr_drain_stop(unsigned end_reason)
             return false;
         mr_wait(&drain.ended, 0, 10000000);
     }
+    return true;
+}
+
+bool mr_drain_is_over(void)
+{
+    for (int ms = 0; __atomic_load_n(&drain.tid, __ATOMIC_ACQUIRE) != 0; ms++) {
+        if (ms == 1000)
+            return false;
+        mr_wait(&drain.tid, (uint32_t)drain.tid,
+                1000000); /* the kernel clears it at the very end */
+    }
+    mr_drain_forget();
     return true;
 }
 

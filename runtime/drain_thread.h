@@ -30,6 +30,10 @@ void mr_drain_flush(unsigned end_reason);
  * seconds. False: gave up, and the rings still hold something. */
 bool mr_drain_stop(unsigned end_reason);
 
+/* Before another session: gives the memory of a thread that was stopped back. False: it is still there, after a
+ * second. */
+bool mr_drain_is_over(void);
+
 /* In a forked child, where the thread does not exist: gives its memory back. */
 void mr_drain_forget(void);
 

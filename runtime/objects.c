@@ -61,12 +61,12 @@ static bool count_alloc(struct place at, size_t bytes, uint32_t *code)
     }
     if (!full && slot->interval_code == 0) /* its first */
         mr_heap_draw(at.self, slot, total);
-    uint64_t left = mr_load_relaxed(&slot->countdown);
+    uint64_t left = mr_heap_left(at.self, slot, total, bytes);
     if (left > bytes) {
         mr_store_relaxed(&slot->countdown, left - bytes);
         return false;
     }
-    *code = full ? 0 : slot->interval_code;
+    *code = full ? 0 : slot->interval_code & ~MR_INTERVAL_CUT;
     mr_heap_draw(at.self, slot, total + bytes);
     return !mr_load_relaxed(&mr_session.paused);
 }

@@ -116,9 +116,10 @@ bool mr_expand_pattern(const char *pattern, char *out, size_t size)
     return used > 0;
 }
 
-bool mr_options_read(struct mr_options *out)
+bool mr_options_read(struct mr_options *out, const char *trace)
 {
-    const char *trace = getenv("MEMREC_TRACE");
+    if (!trace)
+        trace = getenv("MEMREC_TRACE");
     if (!trace || !*trace)
         return false;
     const char *only = getenv("MEMREC_ONLY");
@@ -146,9 +147,11 @@ bool mr_options_read(struct mr_options *out)
     out->children = !(children && strcmp(children, "0") == 0);
     out->drain_ms = 50;
     out->memory_ms = 2000;
+    out->classes_ms = 5000;
     uint32_t level = 1;
     read_number("MEMREC_DRAIN_MS", 1, 1000, &out->drain_ms);
     read_number("MEMREC_MEMORY_MS", 500, 3600000, &out->memory_ms);
+    read_number("MEMREC_CLASSES_MS", 1000, 3600000, &out->classes_ms);
     read_number("MEMREC_LEVEL", 1, 9, &level);
     out->level = (int)level;
     return true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* options.h -- what the environment asks for. Read once, at start: some programs overwrite it.
+/* options.h -- what the environment asks for. Read when a session starts, as a rule with the process: some
+ * programs overwrite it later.
  *
  *   MEMREC_TRACE        file to write; %p pid, %h host, %e executable, %% percent. Not set: do nothing
  *   MEMREC_INTERVAL     mean bytes between samples (65536, 64K, 2M); 1 records everything; default 64K
@@ -7,6 +8,7 @@
  *   MEMREC_ONLY         record only executables with one of these base names (comma-separated)
  *   MEMREC_DRAIN_MS     longest time between two looks at the rings, 1-1000; default 50
  *   MEMREC_MEMORY_MS    time between two looks at process memory, at least 500; default 2000
+ *   MEMREC_CLASSES_MS   time between two class profiles of a runtime that makes them, at least 1000; default 5000
  *   MEMREC_LEVEL        zstd level, 1-9; default 1                                                */
 #ifndef MEMREC_OPTIONS_H
 #define MEMREC_OPTIONS_H
@@ -23,11 +25,13 @@ struct mr_options {
     bool children;
     uint32_t drain_ms;
     uint32_t memory_ms;
+    uint32_t classes_ms;
     int level;
 };
 
-/* Fills *out from the environment. False: nothing is to be recorded here. */
-bool mr_options_read(struct mr_options *out);
+/* Fills *out from the environment. trace: the file to write; NULL: that of the environment, too. False: nothing
+ * is to be recorded here. */
+bool mr_options_read(struct mr_options *out, const char *trace);
 
 /* "65536", "64K", "2M", "1G" (also with B or iB after the letter). False: not such a number. */
 bool mr_parse_size(const char *text, uint64_t *out);

@@ -55,6 +55,9 @@ int mr_parent_pid(void);
 int mr_tid(void);
 int mr_user(void);
 bool mr_thread_is_gone(int pid, int tid);
+/* Between what the caller did before and does after, every other thread has passed a full memory barrier: what it
+ * stored before its own compiler barrier is seen. May take milliseconds. */
+void mr_fence_threads(void);
 void mr_thread_name(char name[16]);
 void mr_set_thread_name(const char *name);
 void mr_random_bytes(void *buffer, size_t size);

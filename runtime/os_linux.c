@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -176,6 +177,15 @@ int mr_user(void) { return (int)mr_syscall(SYS_getuid, 0, 0, 0, 0, 0, 0); }
 bool mr_thread_is_gone(int pid, int tid)
 {
     return mr_syscall(SYS_tgkill, pid, tid, 0, 0, 0, 0) == -ESRCH;
+}
+
+void mr_fence_threads(void)
+{
+    static const uint32_t nothing;
+    mr_syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0);
+    if (mr_syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0) != 0)
+        mr_wait(&nothing, 0,
+                20000000); /* no such call: no store stays in a processor for so long */
 }
 
 void mr_thread_name(char name[16])

@@ -68,6 +68,13 @@ void mr_pages_clear(void *pages, size_t size_bytes)
     mr_syscall(SYS_madvise, (long)pages, (long)size_bytes, MADV_DONTNEED, 0, 0, 0);
 }
 
+bool mr_pages_blank(void *pages, size_t size_bytes)
+{
+    return mr_syscall(SYS_mmap, (long)pages, (long)size_bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+                      0) == (long)pages;
+}
+
 bool mr_pages_wipe_on_fork(void *pages, size_t size_bytes)
 {
     return mr_syscall(SYS_madvise, (long)pages, (long)size_bytes, MADV_WIPEONFORK, 0, 0, 0) == 0;

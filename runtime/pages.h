@@ -19,6 +19,9 @@ void *mr_pages_map_file(int file, size_t size_bytes);
 /* Makes private pages zero again and gives their memory back. */
 void mr_pages_clear(void *pages, size_t size_bytes);
 
+/* Puts private zeros in the place of a mapping, at once for all threads. False: it is as before. */
+bool mr_pages_blank(void *pages, size_t size_bytes);
+
 /* A forked child will find this private memory zeroed: how a fork that called no handlers shows. */
 bool mr_pages_wipe_on_fork(void *pages, size_t size_bytes);
 

@@ -51,12 +51,13 @@ static struct call enter(size_t size)
         call.self = NULL;
         return call;
     }
+    left = mr_thread_left(self, total, size);
     if (left > size) { /* asked by the filter, or just registered */
         mr_store_relaxed(&self->countdown, left - size);
         return call;
     }
     call.sampled = !mr_load_relaxed(&mr_session.paused);
-    call.interval_code = mr_session.full ? 0 : self->interval_code;
+    call.interval_code = mr_session.full ? 0 : self->interval_code & ~MR_INTERVAL_CUT;
     mr_thread_draw(self, total + size);
     return call;
 }

@@ -8,6 +8,7 @@
 #include "live_table.h"
 #include "os.h"
 #include "pages.h"
+#include "pull.h"
 #include "real_malloc.h"
 #include "sampler.h"
 #include "thread.h"
@@ -88,7 +89,7 @@ static int open_trace(struct mr_session *session)
         return -ENAMETOOLONG;
     memcpy(session->trace_path, plain, sizeof plain);
     int file = mr_open_new(plain);
-    if (file == -EEXIST && !session->options.children)
+    if (file == -EEXIST && !session->options.children && session->start_reason != MR_START_API)
         return file; /* the first process has it, and it alone is wanted */
     for (unsigned n = 0; file == -EEXIST && n < FILE_NAMES_TRIED; n++) {
         numbered_name(plain, n, session->trace_path);
@@ -257,6 +258,23 @@ static void name_allocator(struct mr_session *session)
         append(session->allocator, end, path ? path : "unknown");
 }
 
+/* In the child, where fork was called: the one place in it at which a thread can surely be made. */
+static void after_fork(void)
+{
+    mr_session_forked();
+    if (mr_state() == MR_STATE_FORKED)
+        mr_pull_start();
+}
+
+/* What is done once, before the first session. */
+static void follow_process(struct mr_session *session)
+{
+    if (session->allocator[0])
+        return;
+    name_allocator(session);
+    pthread_atfork(NULL, NULL, after_fork);
+}
+
 static void on_exit_of_process(void *unused)
 {
     (void)unused;
@@ -272,6 +290,71 @@ static void open_alive_page(void)
         mr_alive = alive_page;
     }
     *alive_page = 1;
+}
+
+/* What a session counts, from nothing. */
+static void forget_counts(struct mr_session *session)
+{
+    mr_store_relaxed(&session->paused, 0);
+    mr_store_relaxed(&session->thread_count, 0);
+    mr_store_relaxed(&session->thread_slots, 0);
+    mr_store_relaxed(&session->rings_used, 0);
+    mr_store_relaxed(&session->untracked, 0);
+    mr_store_relaxed(&session->allocator_wanted, 0);
+    mr_store_relaxed(&session->ticks_per_ms, 0);
+    mr_store_relaxed(&session->truncated_stacks, 0);
+    mr_store_relaxed(&session->write_errors, 0);
+    mr_store_relaxed(&session->written_bytes, 0);
+    memset(&mr_map_counters, 0, sizeof mr_map_counters);
+}
+
+/* No thread is still at work in the rings of a session that has ended. One that came upon its end says so
+ * itself (mr_thread_enter), so this does not last. */
+static bool wait_for_threads(struct mr_session *session)
+{
+    if (session->pid != mr_pid()) /* forked since: the others do not exist here */
+        return true;
+    mr_fence_threads();
+    uint32_t used = mr_load_relaxed(&session->thread_slots);
+    for (uint32_t i = 0; i < used && i < MR_THREAD_SLOTS; i++) {
+        struct mr_thread_slot *slot = &session->threads[i];
+        for (int ms = 0; __atomic_load_n(&slot->busy, __ATOMIC_ACQUIRE); ms++) {
+            if (mr_thread_is_gone(session->pid, (int)slot->tid))
+                break;
+            if (ms == 1000)
+                return false;
+            mr_wait(&slot->busy, 1, 1000000);
+        }
+    }
+    return true;
+}
+
+/* Makes room for another session in this process. Threads keep pointers into the head of the last one's mapping
+ * until they come by: it stays, as zeros, so that whoever counts down there asks for a new slot soon.
+ * False: the last one is not over yet. */
+static bool leave_last(struct mr_session *session)
+{
+    struct mr_shared *shared = session->shared;
+    if (!shared)
+        return true;
+    if (!mr_drain_is_over() || !wait_for_threads(session))
+        return false;
+    mr_definitions_mirror(NULL, false);
+    uint64_t kept = shared->data_offset, all = shared->file_bytes;
+    uint32_t rings = shared->ring_count;
+    if (!mr_pages_blank(shared, kept))
+        return false;
+    mr_pages_unmap(session->stack_cache, rings * sizeof *session->stack_cache);
+    mr_pages_unmap(session->walks, rings * sizeof *session->walks);
+    mr_pages_unmap((uint8_t *)shared + kept, all - kept);
+    session->shared = NULL;
+    session->walks = NULL;
+    session->ring_path[0] = '\0';
+    mr_store_relaxed(&session->asked_code, 1);
+    forget_counts(session);
+    mr_live_clear();
+    mr_real_mark_bootstrap();
+    return true;
 }
 
 static void begin(struct mr_session *session, unsigned reason)
@@ -298,18 +381,9 @@ static void wait_for_start(int starter)
         mr_wait(&starting, (uint32_t)starter, 1000000);
 }
 
-bool mr_session_start(unsigned reason)
+/* With the lock `starting` held. */
+static bool start(struct mr_session *session, unsigned reason)
 {
-    struct mr_session *session = &mr_session;
-    int nobody = 0;
-    if (!atomic_compare_exchange_strong(&starting, &nobody, mr_tid())) {
-        wait_for_start(nobody);
-        return false;
-    }
-    if (mr_state() == MR_STATE_ON) { /* the other one was done a moment ago */
-        mr_store_release(&starting, 0);
-        return false;
-    }
     begin(session, reason);
     bool started = false;
     int file = open_trace(session);
@@ -336,10 +410,50 @@ bool mr_session_start(unsigned reason)
         if (session->full)
             mr_live_ask_always();
     }
+    return started;
+}
+
+bool mr_session_start(unsigned reason)
+{
+    struct mr_session *session = &mr_session;
+    int nobody = 0;
+    if (!atomic_compare_exchange_strong(&starting, &nobody, mr_tid())) {
+        wait_for_start(nobody);
+        return false;
+    }
+    if (mr_state() == MR_STATE_ON) { /* the other one was done a moment ago */
+        mr_store_release(&starting, 0);
+        return false;
+    }
+    bool started = start(session, reason);
     become(session, started ? MR_STATE_ON : MR_STATE_OFF);
     mr_store_release(&starting, 0);
     mr_wake(&starting);
     return started;
+}
+
+bool mr_session_start_at(const char *trace)
+{
+    struct mr_session *session = &mr_session;
+    int nobody = 0;
+    if (getauxval(AT_SECURE))
+        return false;
+    if (!atomic_compare_exchange_strong(&starting, &nobody, mr_tid())) {
+        wait_for_start(nobody);
+        return mr_state() == MR_STATE_ON;
+    }
+    bool on = mr_state() == MR_STATE_ON;
+    bool started = !on && leave_last(session) &&
+                   (mr_options_read(&session->options, trace) ||
+                    (!trace && mr_options_read(&session->options, "memrec.%p.zst")));
+    if (started) {
+        follow_process(session);
+        started = start(session, MR_START_API);
+        become(session, started ? MR_STATE_ON : MR_STATE_OFF);
+    }
+    mr_store_release(&starting, 0);
+    mr_wake(&starting);
+    return on || started;
 }
 
 /* A vfork child is a guest in its parent's memory: what it does is not the session's end. */
@@ -367,6 +481,10 @@ void mr_session_stop(unsigned reason)
 {
     struct mr_session *session = &mr_session;
     int on = MR_STATE_ON;
+    int forked = MR_STATE_FORKED;
+    if (reason == MR_END_STOP &&
+        atomic_compare_exchange_strong(&session->state, &forked, MR_STATE_OFF))
+        memrec_recording = 0;
     if (!is_ours(session))
         return;
     if (mr_self == &mr_forked) /* others started this child's session: its counts come late */
@@ -390,6 +508,10 @@ void mr_session_forked(void)
     int state = mr_state();
     if (alive_page)
         *alive_page = 1;
+    mr_store_relaxed(&starting, 0);
+    mr_pull_forked();
+    if (state == MR_STATE_OFF && session->shared)
+        mr_drain_forget();
     if (state != MR_STATE_ON && state != MR_STATE_FORKED)
         return;
     if (state == MR_STATE_ON) {
@@ -401,19 +523,8 @@ void mr_session_forked(void)
         mr_real_mark_bootstrap();
     }
     session->ring_path[0] = '\0';
-    mr_store_relaxed(&session->paused, 0);
-    mr_store_relaxed(&starting, 0);
-    mr_store_relaxed(&session->thread_count, 0);
-    mr_store_relaxed(&session->thread_slots, 0);
-    mr_store_relaxed(&session->rings_used, 0);
-    mr_store_relaxed(&session->untracked, 0);
+    forget_counts(session);
     mr_store_relaxed(&session->interval_code, mr_load_relaxed(&session->asked_code));
-    mr_store_relaxed(&session->allocator_wanted, 0);
-    mr_store_relaxed(&session->ticks_per_ms, 0);
-    mr_store_relaxed(&session->truncated_stacks, 0);
-    mr_store_relaxed(&session->write_errors, 0);
-    mr_store_relaxed(&session->written_bytes, 0);
-    memset(&mr_map_counters, 0, sizeof mr_map_counters);
     memset(&mr_forked, 0, sizeof mr_forked);
     mr_thread_forget();
     mr_random_seed(mr_forked.random, mr_ticks() ^ (uint64_t)mr_pid() << 32);
@@ -430,12 +541,11 @@ __attribute__((constructor(101))) static void start_with_process(void)
     mr_unwinder_start();
     mr_store_relaxed(&session->asked_code, 1);
     mr_store_release(&session->state, MR_STATE_OFF);
-    if (!getauxval(AT_SECURE) && mr_options_read(&session->options)) {
-        name_allocator(session);
-        /* Registered before main's own handlers and tied to no object, it runs after all of them and
-         * after every destructor: what they free is still recorded. */
-        __cxa_atexit(on_exit_of_process, NULL, NULL);
-        pthread_atfork(NULL, NULL, mr_session_forked);
+    /* Registered before main's own handlers and tied to no object, it runs after all of them and
+     * after every destructor: what they free is still recorded. */
+    __cxa_atexit(on_exit_of_process, NULL, NULL);
+    if (!getauxval(AT_SECURE) && mr_options_read(&session->options, NULL)) {
+        follow_process(session);
         mr_session_start(MR_START_PROCESS);
     }
     errno = kept_errno;

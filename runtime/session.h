@@ -47,7 +47,7 @@ struct mr_session {
     _Atomic uint32_t asked_code;      /* the recorder does not sample more often than this */
     _Atomic uint64_t stack_epoch;     /* rises when addresses may change their meaning */
     _Atomic uint32_t modules_changed; /* dlopen or dlclose was called */
-    _Atomic uint64_t ticks_per_ms; /* about; 0: not known yet */
+    _Atomic uint64_t ticks_per_ms;    /* about; 0: not known yet */
     _Atomic uint64_t truncated_stacks;
     _Atomic uint64_t write_errors;  /* blocks that could not be written */
     _Atomic uint64_t written_bytes; /* of the trace file */
@@ -74,6 +74,10 @@ extern volatile const uint32_t *mr_alive MR_HIDDEN;
 
 /* Starts recording as the options say. False: it could not, and nothing is recorded. */
 bool mr_session_start(unsigned reason);
+
+/* The same at the program's own wish, into a file named by this pattern (NULL: as the environment says); also
+ * after an earlier session. True: recording, also when it already was. */
+bool mr_session_start_at(const char *trace);
 
 /* Writes what is waiting, ends the trace and removes the rings. Idempotent. */
 void mr_session_stop(unsigned reason);

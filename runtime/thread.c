@@ -178,13 +178,15 @@ struct mr_ring *mr_thread_take_ring(struct mr_thread_slot *self)
     return inherit_ring(self);
 }
 
+#define COUNTDOWN_INTERVALS_MAX 64u /* of the base interval */
+
 /* What thread and heap slots have in common: bytes so far = base - countdown. */
 struct countdown {
     _Atomic uint64_t *countdown, *base;
     _Atomic uint32_t *version;
 };
 
-/* Returns the code of the interval it drew from. */
+/* Returns what to keep as interval_code. */
 static uint32_t draw(uint64_t random[2], struct countdown of, uint64_t total_bytes)
 {
     struct mr_session *session = &mr_session;
@@ -193,8 +195,12 @@ static uint32_t draw(uint64_t random[2], struct countdown of, uint64_t total_byt
         mr_store_relaxed(of.base, total_bytes);
         return code;
     }
-    uint64_t countdown =
-        mr_sampler_draw(random, mr_interval_bytes(session->options.interval_bytes, code));
+    uint64_t base_interval = session->options.interval_bytes;
+    uint64_t countdown = mr_sampler_draw(random, mr_interval_bytes(base_interval, code));
+    if (countdown > COUNTDOWN_INTERVALS_MAX * base_interval) {
+        countdown = COUNTDOWN_INTERVALS_MAX * base_interval;
+        code |= MR_INTERVAL_CUT;
+    }
     uint32_t version = mr_load_relaxed(of.version);
     mr_store_relaxed(of.version, version + 1);
     atomic_thread_fence(memory_order_release); /* T1: the odd version is seen before the change */
@@ -230,6 +236,19 @@ void mr_thread_draw(struct mr_thread_slot *self, uint64_t total_bytes)
 void mr_heap_draw(struct mr_thread_slot *self, struct mr_heap_slot *slot, uint64_t total_bytes)
 {
     slot->interval_code = draw(self->random, COUNTDOWN_OF(slot), total_bytes);
+}
+
+void mr_thread_draw_again(struct mr_thread_slot *self)
+{
+    if (self->busy || mr_session.full)
+        return;
+    mr_thread_draw(self, mr_load_relaxed(&self->bytes_base) - mr_load_relaxed(&self->countdown));
+    for (uint32_t i = 0; i < MR_HEAPS_MAX && self->flags & MR_THREAD_HAS_HEAPS; i++) {
+        struct mr_heap_slot *slot = &mr_heaps[i];
+        if (slot->interval_code)
+            mr_heap_draw(self, slot,
+                         mr_load_relaxed(&slot->bytes_base) - mr_load_relaxed(&slot->countdown));
+    }
 }
 
 bool mr_thread_bytes(struct mr_thread_slot *slot, uint64_t *out)

@@ -87,6 +87,36 @@ void mr_thread_draw(struct mr_thread_slot *self, uint64_t total_bytes);
 /* The same for its allocations in one managed heap. */
 void mr_heap_draw(struct mr_thread_slot *self, struct mr_heap_slot *slot, uint64_t total_bytes);
 
+/* In interval_code: the countdown was cut short and ends without a sample. So a long interval does not bind a
+ * thread for long after it has changed; a Poisson process has no memory. */
+#define MR_INTERVAL_CUT 0x100u
+
+/* Bytes up to the next sample: the countdown, or when it was cut and ends within `size` bytes more than that. The
+ * caller stores what is left of it. */
+static inline uint64_t mr_thread_left(struct mr_thread_slot *self, uint64_t total_bytes,
+                                      size_t size)
+{
+    uint64_t left = mr_load_relaxed(&self->countdown);
+    while (__builtin_expect(left <= size && self->interval_code & MR_INTERVAL_CUT, 0)) {
+        mr_thread_draw(self, total_bytes + left);
+        left += mr_load_relaxed(&self->countdown);
+    }
+    return left;
+}
+static inline uint64_t mr_heap_left(struct mr_thread_slot *self, struct mr_heap_slot *slot,
+                                    uint64_t total_bytes, size_t size)
+{
+    uint64_t left = mr_load_relaxed(&slot->countdown);
+    while (__builtin_expect(left <= size && slot->interval_code & MR_INTERVAL_CUT, 0)) {
+        mr_heap_draw(self, slot, total_bytes + left);
+        left += mr_load_relaxed(&slot->countdown);
+    }
+    return left;
+}
+
+/* New distances for all countdowns of the calling thread: the interval has changed. */
+void mr_thread_draw_again(struct mr_thread_slot *self);
+
 /* The calling thread's row of heap slots, taken into use; NULL: no memory. Enters the kernel, once. */
 struct mr_heap_slot *mr_thread_heaps(struct mr_thread_slot *self);
 

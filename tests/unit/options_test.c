@@ -111,9 +111,9 @@ static void patterns(void)
 
 static void clear(void)
 {
-    static const char *const names[] = {"MEMREC_TRACE", "MEMREC_INTERVAL", "MEMREC_CHILDREN",
-                                        "MEMREC_ONLY",  "MEMREC_DRAIN_MS", "MEMREC_MEMORY_MS",
-                                        "MEMREC_LEVEL"};
+    static const char *const names[] = {"MEMREC_TRACE", "MEMREC_INTERVAL",  "MEMREC_CHILDREN",
+                                        "MEMREC_ONLY",  "MEMREC_DRAIN_MS",  "MEMREC_MEMORY_MS",
+                                        "MEMREC_LEVEL", "MEMREC_CLASSES_MS"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         unsetenv(names[i]);
@@ -129,7 +129,7 @@ static struct mr_options with(const char *name, const char *value)
     setenv("MEMREC_TRACE", "/tmp/t", 1);
     setenv(name, value, 1);
     memset(&options, 0xa5, sizeof options);
-    CHECK(mr_options_read(&options));
+    CHECK(mr_options_read(&options, NULL));
     clear();
     return options;
 }
@@ -140,9 +140,9 @@ static void environment(void)
     char directory[MR_PATH_BYTES], expected[2 * MR_PATH_BYTES];
 
     clear();
-    CHECK(!mr_options_read(&options));
+    CHECK(!mr_options_read(&options, NULL));
     setenv("MEMREC_TRACE", "", 1);
-    CHECK(!mr_options_read(&options));
+    CHECK(!mr_options_read(&options, NULL));
 
     options = with("MEMREC_TRACE", "/tmp/%p.zst");
     CHECK_STR(options.trace, "/tmp/%p.zst"); /* a forked child expands it anew */
@@ -150,7 +150,12 @@ static void environment(void)
     CHECK(options.children);
     CHECK_EQ(options.drain_ms, 50);
     CHECK_EQ(options.memory_ms, 2000);
+    CHECK_EQ(options.classes_ms, 5000);
     CHECK_EQ(options.level, 1);
+
+    CHECK(mr_options_read(&options, "/tmp/told")); /* by the program, not by the environment */
+    CHECK_STR(options.trace, "/tmp/told");
+    CHECK(!mr_options_read(&options, ""));
 
     options = with("MEMREC_TRACE", "sub/t.zst");
     CHECK(getcwd(directory, sizeof directory) != NULL);
@@ -170,6 +175,8 @@ static void environment(void)
     CHECK_EQ(with("MEMREC_DRAIN_MS", "fast").drain_ms, 50);
     CHECK_EQ(with("MEMREC_MEMORY_MS", "1").memory_ms, 500);
     CHECK_EQ(with("MEMREC_MEMORY_MS", "700").memory_ms, 700);
+    CHECK_EQ(with("MEMREC_CLASSES_MS", "1").classes_ms, 1000);
+    CHECK_EQ(with("MEMREC_CLASSES_MS", "20000").classes_ms, 20000);
     CHECK_EQ(with("MEMREC_LEVEL", "0").level, 1);
     CHECK_EQ(with("MEMREC_LEVEL", "40").level, 9);
 
@@ -178,12 +185,12 @@ static void environment(void)
     long_path[0] = '/';
     long_path[MR_PATH_BYTES] = '\0';
     setenv("MEMREC_TRACE", long_path, 1);
-    CHECK(!mr_options_read(&options));
+    CHECK(!mr_options_read(&options, NULL));
     setenv("MEMREC_TRACE", long_path + 1, 1); /* relative: longer by the directory */
-    CHECK(!mr_options_read(&options));
+    CHECK(!mr_options_read(&options, NULL));
     long_path[MR_PATH_BYTES - 1] = '\0';
     setenv("MEMREC_TRACE", long_path, 1);
-    CHECK(mr_options_read(&options));
+    CHECK(mr_options_read(&options, NULL));
     CHECK_STR(options.trace, long_path);
     free(long_path);
     clear();
@@ -196,7 +203,7 @@ static bool recorded_only(const char *list)
     clear();
     setenv("MEMREC_TRACE", "/tmp/t", 1);
     setenv("MEMREC_ONLY", list, 1);
-    bool recorded = mr_options_read(&options);
+    bool recorded = mr_options_read(&options, NULL);
     if (recorded) {
         CHECK_STR(options.trace, "/tmp/t"); /* the name was looked up in the same memory */
     }

@@ -197,9 +197,34 @@ static void draws_obey_the_interval_in_force(void)
     for (int i = 0; i < 20000; i++) {
         mr_thread_draw(self, 7);
         sum += (double)atomic_load(&self->countdown);
-        CHECK_EQ(self->interval_code, 4);
+        CHECK_EQ(self->interval_code & ~MR_INTERVAL_CUT, 4);
     }
     CHECK(sum / 20000 > 524288 * 0.97 && sum / 20000 < 524288 * 1.03); /* 4 sigma: 2.8 % */
+    close_session();
+
+    /* 512 x 64 KiB: cut short, but the bytes between two samples are as many as asked for. */
+    open_session(false);
+    self = mr_thread_register();
+    atomic_store(&mr_session.interval_code, 10);
+    mr_thread_draw(self, 0);
+    uint64_t total = 0, cuts = 0, samples = 0;
+    for (unsigned i = 0; i < 400000; i++) {
+        uint64_t size = 1 + i % 9 * 250000, left, bytes = 0;
+
+        CHECK(atomic_load(&self->countdown) <= UINT64_C(64) * 65536);
+        cuts += (self->interval_code & MR_INTERVAL_CUT) != 0;
+        left = mr_thread_left(self, total, size);
+        if (left > size) {
+            atomic_store(&self->countdown, left - size);
+        } else {
+            mr_thread_draw(self, total + size);
+            samples += size == 2000001; /* kept with p = 1 - exp(-size / interval) = 0.0579 */
+        }
+        total += size;
+        CHECK(mr_thread_bytes(self, &bytes) && bytes == total);
+    }
+    CHECK(cuts > 100000);
+    CHECK(samples > 2573 - 200 && samples < 2573 + 200); /* of 44,444; 4 sigma: 197 */
     close_session();
 
     open_session(true);
