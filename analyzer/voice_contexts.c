@@ -133,7 +133,10 @@ status voice_context(struct voice *voice, uint32_t number, uint64_t heap_id, uin
     TRY(voice_find_thread(voice, number, &thread));
     struct voice_cached *cached = &thread->cached[heap_id != 0];
     if (cached->version == voice->version && cached->heap == heap_id && cached->class == class_id) {
-        voice->contexts[ *out = cached->context].references += cached->context != NO_CONTEXT;
+        *out = cached->context;
+        if (*out != NO_CONTEXT) {
+            voice->contexts[*out].references++;
+        }
         return OK;
     }
     if (heap_id) {
