@@ -372,6 +372,7 @@ static void begin(struct mr_session *session, unsigned reason)
 
 /* The thread that is starting a session; 0: none. */
 static _Atomic int starting;
+static _Atomic int stopping; /* 1: a thread is at it */
 
 /* Another thread of a forked child is at it: what this one allocates meanwhile would go uncounted. Not
  * for ever, and not when it is this thread itself that a signal interrupted. */
@@ -480,12 +481,11 @@ void mr_session_prepare_exec(void)
 void mr_session_stop(unsigned reason)
 {
     struct mr_session *session = &mr_session;
-    int on = MR_STATE_ON;
     int forked = MR_STATE_FORKED;
     if (reason == MR_END_STOP &&
         atomic_compare_exchange_strong(&session->state, &forked, MR_STATE_OFF))
         memrec_recording = 0;
-    if (!is_ours(session))
+    if (!is_ours(session) || mr_exchange_relaxed(&stopping, 1))
         return;
     if (mr_self == &mr_forked) /* others started this child's session: its counts come late */
         mr_thread_register();
@@ -493,11 +493,13 @@ void mr_session_stop(unsigned reason)
         mr_store_relaxed(&session->allocator_wanted, 1);
         mr_gauges_read_allocator();
     }
-    if (!atomic_compare_exchange_strong(&session->state, &on, MR_STATE_OFF))
-        return;
+    /* Counting goes on until the counters are written: off, a thread would count its frees alone. */
     memrec_recording = 0;
-    if (mr_drain_stop(reason) && session->ring_path[0])
+    bool ended = mr_drain_stop(reason);
+    mr_store_release(&session->state, MR_STATE_OFF);
+    if (ended && session->ring_path[0])
         mr_unlink(session->ring_path);
+    mr_store_release(&stopping, 0);
 }
 
 /* Fork */
@@ -509,6 +511,7 @@ void mr_session_forked(void)
     if (alive_page)
         *alive_page = 1;
     mr_store_relaxed(&starting, 0);
+    mr_store_relaxed(&stopping, 0);
     mr_pull_forked();
     if (state == MR_STATE_OFF && session->shared)
         mr_drain_forget();
