@@ -221,11 +221,12 @@ static void encode_one(uint32_t ring, uint64_t at, uint64_t meta, uint64_t now_n
  * by less than the margin between two questions. */
 static bool block_is_full(void)
 {
+    if (drain.encoder.event_count == MR_BLOCK_EVENTS_MAX)
+        return true;
     if ((drain.encoder.event_count + drain.encoder.mark_count) % 256 != 0)
         return false;
     size_t stacks = (size_t)(drain.announcer.stacks.count - drain.announcer.stacks.announced) * 16;
-    return drain.encoder.event_count == MR_BLOCK_EVENTS_MAX ||
-           mr_encode_room(&drain.encoder) < stacks + (1u << 20);
+    return mr_encode_room(&drain.encoder) < stacks + (1u << 20);
 }
 
 /* Every event published so far, merged by time, into blocks. What is younger than the start of the
