@@ -736,14 +736,12 @@ static problem decode_events_head(struct cursor *in, struct events_head *head)
     return left(&head->columns[MR_COLUMN_OP]) == head->count ? NULL : bad_column;
 }
 
-static problem check_ops(const struct event_batch *batch, size_t *objects)
+static problem check_ops(const struct event_batch *batch)
 {
     size_t allocs = 0;
 
-    *objects = 0;
     for (size_t i = 0; i < batch->count; i++) {
         allocs += batch->ops[i] >> 7;
-        *objects += batch->ops[i] == MR_OP_HEAP_ALLOC;
     }
     return allocs == batch->alloc_count ? NULL : "operations and counts disagree";
 }
@@ -924,7 +922,7 @@ static problem decode_events(struct pass *pass, struct cursor *in)
         return NULL;
     }
     const struct cursor *columns = head.columns;
-    size_t count = head.count, allocs = head.alloc_count, frees = count - allocs, objects;
+    size_t count = head.count, allocs = head.alloc_count, frees = count - allocs;
     uint64_t *ticks = array_room(&decoder->ticks, count, sizeof *ticks, false);
     uint32_t *threads = array_room(&decoder->threads, count, sizeof *threads, false);
     uint64_t *addresses = array_room(&decoder->addresses, allocs, sizeof *addresses, false);
@@ -951,7 +949,7 @@ static problem decode_events(struct pass *pass, struct cursor *in)
         .alloc_keys = addresses,
         .free_keys = freed,
     };
-    CHECKED(check_ops(&batch, &objects));
+    CHECKED(check_ops(&batch));
     CHECKED(decode_column_deltas(columns[MR_COLUMN_TIME], ticks, count, head.base_ticks));
     CHECKED(decode_column_u32(columns[MR_COLUMN_THREAD], threads, count, UINT32_MAX));
     CHECKED(decode_column_u64(columns[MR_COLUMN_SIZE], sizes, allocs, INT64_MAX));
@@ -974,7 +972,7 @@ static problem decode_events(struct pass *pass, struct cursor *in)
         CHECKED(decode_address_columns(columns[MR_COLUMN_ADDRESS], columns[MR_COLUMN_FREED], &batch,
                                        addresses, freed, head.base_address));
     }
-    if (objects) {
+    if (memchr(batch.ops, MR_OP_HEAP_ALLOC, count)) {
         uint32_t *heaps = array_room(&decoder->heaps, allocs, sizeof *heaps, false);
         uint32_t *classes = array_room(&decoder->classes, allocs, sizeof *classes, false);
 

@@ -125,7 +125,9 @@ static void push_mark(int ring, uint64_t ticks, unsigned kind, const uint64_t *a
     uint64_t words[MR_MARK_WORDS + MR_MARK_ARGS_MAX] = {
         mr_mark_meta(kind, count, (uint32_t)ring + 1), ticks};
 
-    memcpy(words + MR_MARK_WORDS, arguments, count * sizeof *arguments);
+    for (unsigned i = 0; i < count; i++) {
+        words[MR_MARK_WORDS + i] = arguments[i];
+    }
     push(ring, words, MR_MARK_WORDS + count);
 }
 
@@ -139,7 +141,9 @@ static void define(unsigned kind, uint32_t id, const uint64_t *arguments, uint32
 
     head.size_and_kind = bytes << 8 | kind;
     memcpy(at, &head, sizeof head);
-    memcpy(at + sizeof head, arguments, 8 * count);
+    if (count) {
+        memcpy(at + sizeof head, arguments, 8 * count);
+    }
     memcpy(at + sizeof head + 8 * count, text, head.text_bytes);
     image.shared->definitions_used += bytes;
 }
