@@ -276,8 +276,10 @@ status voice_mark(struct voice *voice, const struct mark *mark, bool full,
 {
     voice->speaks = voice->losses.told = true;
     voice->full = full;
-    voice->now_ns = moment.now_ns > voice->now_ns ? moment.now_ns : voice->now_ns;
-    moment.now_ns = voice->now_ns;
+    if (mark->thread) { /* else: the recorder's own, written ahead of what still waits in rings */
+        voice->now_ns = moment.now_ns > voice->now_ns ? moment.now_ns : voice->now_ns;
+        moment.now_ns = voice->now_ns;
+    }
     if (moment.thread == VOICE_NO_THREAD && mark->kind <= MR_MARK_SPAN_PROGRESS) {
         voice->losses.unknown_ids++;
         return OK;
