@@ -137,6 +137,7 @@ enum {
     EVALS_OPEN_MAX = 64,
     TEXTS_MAX = 4096, /* chunks of text that get a label of their own */
     RESUMED_MAX = 64, /* coroutines inside each other */
+    LEVELS_MAX = 100, /* of calls, when chunks are looked for */
 };
 
 struct watch {
@@ -316,7 +317,8 @@ static void end_eval(struct watch *watch)
     memrec_eval_end(watch->live_bytes, MEMREC_UNKNOWN);
 }
 
-/* Ends the evaluations whose chunks are no longer running. */
+/* Ends the evaluations whose chunks are no longer running. Every look at a level walks the ones above it, so
+ * under a deep recursion they wait for the next time. */
 static void end_finished(struct watch *watch, lua_State *const *path, unsigned depth)
 {
     struct lua_Debug at;
@@ -324,9 +326,12 @@ static void end_finished(struct watch *watch, lua_State *const *path, unsigned d
 
     if (watch->evals_open == 0)
         return;
-    for (unsigned i = 0; i < depth; i++)
+    for (unsigned i = 0; i < depth; i++) {
+        if (lua_getstack(path[i], LEVELS_MAX, &at))
+            return;
         for (int level = 0; lua_getstack(path[i], level, &at); level++)
             running += lua_getinfo(path[i], "S", &at) && at.what[0] == 'm';
+    }
     while (watch->evals_open > running)
         end_eval(watch);
 }
@@ -372,12 +377,6 @@ static void expect_chunk(struct watch *watch)
 
 /* ---- objects --------------------------------------------------------------------------------- */
 
-static void forget(struct watch *watch)
-{
-    memrec_stack_provider(NULL, NULL, MEMREC_STACK_ABOVE);
-    __atomic_store_n(&watch->taken, false, __ATOMIC_RELEASE);
-}
-
 static void grow(struct watch *watch, size_t more, size_t less)
 {
     watch->live_bytes += more - less;
@@ -404,29 +403,38 @@ static void *move(struct watch *watch, void *block, size_t old_size, size_t new_
     return moved;
 }
 
+/* The last block, which is the state itself. */
+static __attribute__((noinline)) void *free_state(struct watch *watch, void *block, size_t size)
+{
+    watch->allocate(watch->allocate_context, block, size, 0);
+    memrec_stack_provider(NULL, NULL, MEMREC_STACK_ABOVE);
+    __atomic_store_n(&watch->taken, false, __ATOMIC_RELEASE);
+    return NULL;
+}
+
 static void *watch_allocate(void *context, void *block, size_t old_size, size_t new_size)
 {
     struct watch *watch = context;
 
-    if (block && new_size == 0) {
-        watch->live_bytes -= old_size;
-        memrec_heap_free(watch->heap, block, old_size);
-        watch->allocate(watch->allocate_context, block, old_size, 0);
-        if (watch->live_bytes == 0) /* that was the state itself */
-            forget(watch);
-        return NULL;
-    }
-    if (block)
-        return move(watch, block, old_size, new_size);
-    void *made = watch->allocate(watch->allocate_context, NULL, old_size, new_size);
-    if (made) { /* old_size is a type */
+    if (!block) { /* old_size is a type */
+        void *made = watch->allocate(watch->allocate_context, NULL, old_size, new_size);
+
+        if (!made)
+            return NULL;
         grow(watch, new_size, 0);
         memrec_heap_alloc(watch->heap, old_size < LUA_TYPES ? class_of_tag[old_size] : array_class,
                           made, new_size);
         if (old_size == LUA_PROTO)
             expect_chunk(watch);
+        return made;
     }
-    return made;
+    if (new_size != 0)
+        return move(watch, block, old_size, new_size);
+    watch->live_bytes -= old_size;
+    memrec_heap_free(watch->heap, block, old_size);
+    if (watch->live_bytes == 0)
+        return free_state(watch, block, old_size);
+    return watch->allocate(watch->allocate_context, block, old_size, 0);
 }
 
 /* ---- cycles ---------------------------------------------------------------------------------- */
