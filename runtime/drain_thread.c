@@ -81,6 +81,16 @@ static void complain(void)
     drain.complained = true;
 }
 
+/* How fast ticks pass, for whoever compares them with milliseconds. */
+static void learn_rate(uint64_t ticks, uint64_t now_ns)
+{
+    struct mr_session *session = &mr_session;
+    uint64_t elapsed_us = (now_ns - session->start_monotonic_ns) / 1000;
+    if (elapsed_us > 1000)
+        mr_store_relaxed(&session->ticks_per_ms,
+                         (ticks - session->start_ticks) * 1000 / elapsed_us);
+}
+
 /* Writes the payload as a block, by the commit protocol of schema/ring_layout.h. */
 static void write_block(uint32_t flags)
 {
@@ -96,10 +106,7 @@ static void write_block(uint32_t flags)
         .event_count = encoder->event_count,
         .flags = flags,
     };
-    uint64_t elapsed_us = (facts.clock_ns - session->start_monotonic_ns) / 1000;
-    if (elapsed_us > 1000)
-        mr_store_relaxed(&session->ticks_per_ms,
-                         (facts.clock_ticks - session->start_ticks) * 1000 / elapsed_us);
+    learn_rate(facts.clock_ticks, facts.clock_ns);
     bool events = mr_encode_has_events(encoder);
     facts.first_ticks = events ? encoder->first_event_ticks : facts.clock_ticks;
     facts.last_ticks = events ? encoder->last_event_ticks : facts.clock_ticks;
@@ -373,6 +380,8 @@ static void look(uint64_t now_ns, bool flush)
 {
     uint64_t waiting = fullest_ring();
     steer_interval(now_ns);
+    if (!mr_load_relaxed(&mr_session.ticks_per_ms))
+        learn_rate(mr_ticks(), now_ns);
     mr_pull_tick(now_ns);
     mr_gauges_tick(&drain.encoder, now_ns, false);
     if (now_ns - drain.last_pools_ns >= POOLS_NS) {
