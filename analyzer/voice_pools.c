@@ -40,7 +40,8 @@ static status insert_stale(struct voice *voice, const struct voice_pool *pool,
     db_bind_int(insert, 1, voice->run_id);
     db_bind_int(insert, 2, pool->is.row);
     db_bind_int(insert, 3, (int64_t)now_ns);
-    voice_bind_id(insert, 4, stream ? stream->last_frame : 0);
+    /* Told just before its frame's end, or just after. */
+    voice_bind_id(insert, 4, !stream ? 0 : stream->frame ? stream->frame : stream->last_frame);
     db_bind_known(insert, 5, mark_argument(mark, 2));
     return db_insert(insert);
 }
