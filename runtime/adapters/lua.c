@@ -137,6 +137,7 @@ enum {
     EVALS_OPEN_MAX = 64,
     TEXTS_MAX = 4096, /* chunks of text that get a label of their own */
     RESUMED_MAX = 64, /* coroutines inside each other */
+    FRAMES_MAX = 64,  /* told of one stack: to look at a level, Lua walks the ones above it */
     LEVELS_MAX = 100, /* of calls, when chunks are looked for */
 };
 
@@ -262,19 +263,33 @@ static memrec_place_id place_of(const struct lua_Debug *at)
                         at->line > 0 ? (unsigned)at->line : 0);
 }
 
+/* Within one walk, where nothing can be collected, texts at one address are one text. */
+static bool same_place(const struct lua_Debug *a, const struct lua_Debug *b)
+{
+    return a->source == b->source && a->line == b->line && a->name == b->name &&
+           a->first_line == b->first_line;
+}
+
 /* The stack provider. C functions are left to the native stack, which has them too. */
 static size_t lua_stack(void *context, memrec_place_id *places, size_t max)
 {
     lua_State *path[RESUMED_MAX];
-    struct lua_Debug at;
+    struct lua_Debug at[2];
+    unsigned now = 0; /* at[now] is looked at, the other is the frame before */
     size_t count = 0;
 
+    max = max < FRAMES_MAX ? max : FRAMES_MAX;
     for (unsigned depth = running_path(context, path); depth > 0; depth--) {
         lua_State *L = path[depth - 1];
 
-        for (int level = 0; count < max && lua_getstack(L, level, &at); level++)
-            if (lua_getinfo(L, "Sln", &at) && at.what[0] != 'C')
-                places[count++] = place_of(&at);
+        for (int level = 0; count < max && lua_getstack(L, level, &at[now]); level++) {
+            if (!lua_getinfo(L, "Sln", &at[now]) || at[now].what[0] == 'C')
+                continue;
+            bool again = count > 0 && same_place(&at[now], &at[!now]);
+            places[count] = again ? places[count - 1] : place_of(&at[now]);
+            count++;
+            now = !now;
+        }
     }
     return count;
 }
