@@ -227,8 +227,9 @@ static status end_block(struct import *import, const struct block *block, uint64
                         uint32_t thread)
 {
     struct rollup_block rolled = rollup_block_of(import, block);
-    struct voice_columns told = {.count = 0};
+    struct voice_columns told;
 
+    told.count = 0;
     TRY(rollup_free(import->rollup, &rolled, death_ns));
     if (voice_speaks(import->voice)) {
         TRY(voice_died(import->voice, block->context, thread, &told));
@@ -296,11 +297,6 @@ static status on_free(struct import *import, uint64_t key, uint64_t now_ns, uint
 /* By address, managed objects are in a space of their own. */
 #define OBJECT_SPACE (UINT64_C(1) << 63)
 
-static inline uint64_t key_of(const struct event_batch *batch, uint8_t op, uint64_t key)
-{
-    return !batch->has_ids && (op & 0x7f) == KIND_OBJECT ? key | OBJECT_SPACE : key;
-}
-
 /* A second reader that runs ahead of the events, to have their blocks on the way to the cache. */
 struct ahead {
     size_t event, alloc;
@@ -309,11 +305,9 @@ struct ahead {
 static inline uint64_t key_ahead(struct ahead *ahead, const struct event_batch *batch)
 {
     size_t event = ahead->event++;
-    uint8_t op = batch->ops[event];
 
-    return key_of(batch, op,
-                  op & MR_OP_ALLOC ? batch->alloc_keys[ahead->alloc++]
-                                   : batch->free_keys[event - ahead->alloc]);
+    return batch->ops[event] & MR_OP_ALLOC ? batch->alloc_keys[ahead->alloc++]
+                                           : batch->free_keys[event - ahead->alloc];
 }
 
 /* Where the reading of a batch is. */
@@ -323,7 +317,20 @@ struct reader {
     struct ahead slots, places;
 };
 
-static status on_event(struct import *import, struct reader *at)
+/* What only objects and talking programs need, besides the block: its context, and its key. */
+static status place_block(struct import *import, const struct event_batch *batch, size_t alloc,
+                          bool object, struct block *block, uint64_t *key)
+{
+
+    if (object && !batch->has_ids) {
+        *key |= OBJECT_SPACE;
+    }
+    return voice_context(import->voice, block->thread,
+                         object && batch->heaps ? batch->heaps[alloc] : 0,
+                         object && batch->classes ? batch->classes[alloc] : 0, &block->context);
+}
+
+static inline status on_event(struct import *import, struct reader *at)
 {
     struct run *run = &import->run;
     const struct event_batch *batch = at->batch;
@@ -342,29 +349,30 @@ static status on_event(struct import *import, struct reader *at)
     int64_t previous = run->thread_rows[thread].realloc_sample;
     run->thread_rows[thread].realloc_sample = 0;
     if (!(op & MR_OP_ALLOC)) {
-        return on_free(import, key_of(batch, op, batch->free_keys[event - at->alloc]), now_ns,
-                       thread, op == MR_OP_FREE_BY_REALLOC);
+        uint64_t key = batch->free_keys[event - at->alloc];
+
+        if (op == MR_OP_HEAP_FREE && !batch->has_ids) {
+            key |= OBJECT_SPACE;
+        }
+        return on_free(import, key, now_ns, thread, op == MR_OP_FREE_BY_REALLOC);
     }
-    size_t alloc = at->alloc++;
-    unsigned interval = batch->intervals[alloc];
-    uint64_t size = batch->sizes[alloc];
+    uint64_t key = batch->alloc_keys[at->alloc];
+    unsigned interval = batch->intervals[at->alloc];
+    uint64_t size = batch->sizes[at->alloc];
     struct block block = {
         .birth_ns = now_ns,
-        .address = batch->addresses[alloc],
+        .address = batch->addresses[at->alloc],
         .size_bytes = size < SIZE_MAX_BYTES ? size : SIZE_MAX_BYTES,
-        .extra_bytes = batch->extras[alloc] < 65535 ? batch->extras[alloc] : 65535,
+        .extra_bytes = batch->extras[at->alloc] < 65535 ? batch->extras[at->alloc] : 65535,
         .thread = thread,
         .kind = (op & 0x7f) < 8 ? op & 7 : 0,
         .interval = (uint8_t)(interval < INTERVAL_CODES ? interval : INTERVAL_CODES - 1),
         .previous_id = op == MR_OP_REALLOC ? previous : 0,
     };
-    uint64_t heap = op == MR_OP_HEAP_ALLOC && batch->heaps ? batch->heaps[alloc] : 0;
-    if (heap || voice_speaks(import->voice)) {
-        TRY(voice_context(import->voice, thread, heap,
-                          heap && batch->classes ? batch->classes[alloc] : 0, &block.context));
+    if (op == MR_OP_HEAP_ALLOC || voice_speaks(import->voice)) {
+        TRY(place_block(import, batch, at->alloc, op == MR_OP_HEAP_ALLOC, &block, &key));
     }
-    return on_alloc(import, &block, key_of(batch, op, batch->alloc_keys[alloc]),
-                    batch->stacks[alloc]);
+    return on_alloc(import, &block, key, batch->stacks[at->alloc++]);
 }
 
 /* A managed object has another address; by address that is its key. */
@@ -500,8 +508,9 @@ static status on_survivor(void *context, const struct block *block)
     struct import *import = context;
     struct rollup_block rolled = rollup_block_of(import, block);
 
-    struct voice_columns told = {.count = 0};
+    struct voice_columns told;
 
+    told.count = 0;
     import->totals.survivors++;
     TRY(rollup_survivor(import->rollup, &rolled));
     if (voice_speaks(import->voice)) {

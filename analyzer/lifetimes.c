@@ -47,6 +47,7 @@ struct shard {
 struct lifetimes {
     struct shard shards[SHARDS];
     struct place **pieces;
+    bool has_contexts;   /* other than 0 */
     uint32_t **contexts; /* of the places of each piece; NULL: all 0 */
     size_t piece_count, piece_room;
     uint32_t free_place; /* NO_PLACE: none */
@@ -254,10 +255,12 @@ static uint32_t add_continued(struct lifetimes *lifetimes, const struct block *b
     return index;
 }
 
-static bool put_context(struct lifetimes *lifetimes, uint32_t place, uint32_t context)
+static __attribute__((noinline)) bool put_context(struct lifetimes *lifetimes, uint32_t place,
+                                                  uint32_t context)
 {
     uint32_t **piece = &lifetimes->contexts[place >> PIECE_BITS];
 
+    lifetimes->has_contexts = true;
     if (!*piece && (context == 0 || !(*piece = calloc(PIECE_PLACES, sizeof **piece)))) {
         return context == 0;
     }
@@ -272,7 +275,7 @@ static uint32_t get_context(const struct lifetimes *lifetimes, uint32_t place)
     return piece ? piece[place & (PIECE_PLACES - 1)] : 0;
 }
 
-static void fill_block(const struct lifetimes *lifetimes, uint32_t index, struct block *out)
+static inline void fill_block(const struct lifetimes *lifetimes, uint32_t index, struct block *out)
 {
     const struct place *place = place_at(lifetimes, index);
     uint64_t birth = get64(place->birth);
@@ -286,7 +289,7 @@ static void fill_block(const struct lifetimes *lifetimes, uint32_t index, struct
     out->extra_bytes = (uint32_t)(size >> 48);
     out->stack = place->stack;
     out->thread = place->thread;
-    out->context = get_context(lifetimes, index);
+    out->context = lifetimes->has_contexts ? get_context(lifetimes, index) : 0;
     out->previous_id = 0;
     if (place->stack & CONTINUED) {
         const struct continued *continued = &lifetimes->continued[place->stack & ~CONTINUED];
@@ -300,7 +303,8 @@ static bool fill_place(struct lifetimes *lifetimes, uint32_t index, const struct
 {
     struct place *place = place_at(lifetimes, index);
 
-    if (!put_context(lifetimes, index, block->context)) {
+    if ((block->context || lifetimes->has_contexts) &&
+        !put_context(lifetimes, index, block->context)) {
         return false;
     }
     place->stack = block->stack;
@@ -404,38 +408,14 @@ enum lifetimes_answer lifetimes_close(struct lifetimes *lifetimes, uint64_t key,
 enum lifetimes_answer lifetimes_move(struct lifetimes *lifetimes, uint64_t key, uint64_t new_key,
                                      uint64_t new_address, struct block *ended)
 {
-    uint64_t mixed = mix(key);
-    struct shard *shard = &lifetimes->shards[mixed % SHARDS];
-    enum lifetimes_answer answer = LIFETIMES_DONE;
+    struct block moved;
+    enum lifetimes_answer answer = lifetimes_close(lifetimes, key, UINT64_MAX, &moved);
 
-    if (shard->used == 0) {
-        return LIFETIMES_UNKNOWN;
+    if (answer != LIFETIMES_DONE) {
+        return answer;
     }
-    uint32_t at = find(lifetimes, shard, mixed);
-    if (shard->slots[at].place == NO_PLACE) {
-        return LIFETIMES_UNKNOWN;
-    }
-    uint32_t index = shard->slots[at].place;
-    put64(place_at(lifetimes, index)->address, new_address);
-    if (key == new_key) {
-        return LIFETIMES_DONE;
-    }
-    remove_slot(shard, at);
-    mixed = mix(new_key);
-    shard = &lifetimes->shards[mixed % SHARDS];
-    if (is_full(shard) && !grow(shard)) {
-        return LIFETIMES_NO_MEMORY;
-    }
-    at = find(lifetimes, shard, mixed);
-    if (shard->slots[at].place != NO_PLACE) {
-        end_block(lifetimes, shard, at, ended);
-        answer = LIFETIMES_REUSED;
-        at = find(lifetimes, shard, mixed);
-    }
-    place_at(lifetimes, index)->key = (uint32_t)mixed;
-    shard->slots[at] = (struct slot){index, (uint32_t)(mixed >> 32)};
-    shard->used++;
-    return answer;
+    moved.address = new_address;
+    return lifetimes_open(lifetimes, new_key, &moved, ended);
 }
 
 void lifetimes_prefetch_slot(const struct lifetimes *lifetimes, uint64_t key)
