@@ -259,8 +259,7 @@ static char *interval_text(const struct table *table, const struct shown *shown,
 /* A column's name without its unit, which the cells have. */
 static void short_title(char *out, size_t out_bytes, const char *name)
 {
-    static const char *const ends[] = {"_bytes_per_hour", "_bytes_per_second", "_per_second",
-                                       "_bytes", "_ns"};
+    static const char *const ends[] = {"_bytes_per_hour", "_bytes_per_second", "_bytes", "_ns"};
     size_t length = strlen(name);
 
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {

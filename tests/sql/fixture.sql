@@ -100,3 +100,130 @@ INSERT INTO leak VALUES
  (5, 1, 5, 'steady', 2, 1, 'log_line', 40, 0, 0, 0, 0, 0, 0, 0,
   NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1000000, NULL,
   'every sampled block was freed');
+-- what run 1 told about itself; run 2 told nothing
+INSERT INTO mark VALUES (1, 1, 2000000000, 'warm'), (2, 1, 2500000000, 'steady');
+INSERT INTO pause VALUES (1, 6000000000, 6100000000);
+INSERT INTO heap VALUES (1, 1, 1, 'script', 67108864, 2, 5000, 400000, 4000, 300000), (2, 1, 2, 'images', NULL, 1, NULL, NULL, NULL, NULL);
+INSERT INTO class VALUES (1, 1, 1, 'Node', 'tree'), (2, 1, 2, 'Text', NULL), (3, 1, 3, 'Token', 'lexer');
+INSERT INTO gc VALUES
+ (1, 1, 1, 1, 'minor', 'threshold', 1000000000, 1004000000, 4000000, 4000000, 4000000, 1, 4000000, 1000000, 4000, 1000, 0, 0, 3000000, 3000000, 500000, NULL),
+ (2, 1, 1, 2, 'minor', 'threshold', 2000000000, 2006000000, 6000000, 6000000, 6000000, 1, 5000000, 1500000, 4500, 1400, 0, 0, 3500000, 3500000, 600000, 4000000),
+ (3, 1, 1, 3, 'major', 'explicit', 4000000000, 4030000000, 30000000, 25000000, 15000000, 2, 9000000, 3000000, 7000, 2000, 0, 0, 6000000, 500000, NULL, 7500000),
+ (4, 1, 1, 4, 'minor', 'threshold', 7000000000, 7003000000, 3000000, 3000000, 3000000, 1, 6500000, 3500000, 5200, 2500, 1, 0, 3000000, NULL, 700000, 3500000),
+ (5, 1, 1, 5, 'incremental', NULL, 9900000000, NULL, NULL, NULL, NULL, NULL, 7000000, NULL, 5500, NULL, 0, 0, NULL, NULL, NULL, 3500000);
+INSERT INTO gc_pause VALUES
+ (1, 1, 1, 1, 1000000000, 4000000), (2, 1, 1, 2, 2000000000, 6000000), (3, 1, 1, 3, 4000000000, 15000000),
+ (4, 1, 1, 3, 4020000000, 10000001), (5, 1, 1, 4, 7000000000, 3000000), (6, 1, 1, NULL, 8000000000, 1000000);
+INSERT INTO gc_utilisation VALUES
+ (1, 1, 10000000, 0.0, 4000000000), (1, 1, 20000000, 0.25, 4000000000), (1, 1, 50000000, 0.49999998, 4000000000),
+ (1, 1, 100000000, 0.74999999, 4000000000), (1, 1, 1000000000, 0.974999999, 4000000000);
+INSERT INTO gc_site VALUES
+ (1, 3, 1, 1, 40, 2623440, 172060898560, 171798500000, 0.62), (1, 3, 2, 2, 12, 787032, 51618269568, 51539550000, 0.19),
+ (1, 3, 3, 0, 5, 327930, 21507612320, 21474812500, 0.08);
+INSERT INTO gc_survivor VALUES
+ (1, 1, 0, 0, 0, 800, 800000), (1, 1, 0, 1, 1, 200, 200000),
+ (1, 4, 0, 0, 0, 500, 500000), (1, 4, 0, 3, 0, 900, 1000000), (1, 4, 0, 12, 0, 400, 600000), (1, 4, 0, 127, 1, 700, 1400000),
+ (1, 4, 1, 0, 0, 100, 100000), (1, 4, 1, 127, 1, 650, 1300000), (1, 4, 2, 3, 0, 900, NULL);
+INSERT INTO survival_stat VALUES
+ (1, 1, 1, 1, 0, 10, 10000, 10000000, 9000000, 100, 1000, 900), (1, 1, 1, 1, 30, 40, 50000, 62500000, 60000000, 500, 6250, 6000),
+ (1, 1, 3, 2, 4, 5, 6000, 7200000, 7000000, 50, 500, 450), (1, 0, 0, 1, 21, 380, 24922680, 1634578536320, 1632085750000, 249227, 163457853, 163208575),
+ (1, 0, 0, 2, 2, 100, 6558600, 430152246400, 429496250000, 6558, 430152, 429496);
+INSERT INTO class_profile VALUES
+ (1, 1, 1, 1, 1000000000, 10, 100, 20, 2000), (1, 1, 1, 2, 1000000000, 5, 500, 50, 5000),
+ (1, 2, 1, 1, 5000000000, 12, 120, 60, 6000), (1, 2, 1, 2, 5000000000, 9, 900, 20, 2000),
+ (1, 3, 1, 1, 9000000000, 14, 140, 95, 9500), (1, 3, 1, 2, 9000000000, 4, 400, 40, 4000);
+INSERT INTO retained_set VALUES
+ (1, 1, 1, 1, 1500000000, '_G.cache', 400000, 4000), (1, 1, 1, 2, 1500000000, 'package.loaded', 90000, 800),
+ (1, 2, 1, 1, 9500000000, '_G.cache', 900000, 8900), (1, 2, 1, 2, 9500000000, 'main thread', 100000, 30),
+ (1, 2, 1, 3, 9500000000, 'package.loaded', 90000, 800);
+INSERT INTO frame_stream VALUES (1, 1, 1, 'screen', 16666667), (2, 1, 2, 'audio', NULL);
+INSERT INTO frame_mark VALUES
+ (1, 1, 1, 1, 1, 3900000000, 10000000, 'end', 1000, 10, 9, NULL, 400, 4, 100, 1, 0, 0, NULL, 0, 0, 3, 0, NULL, NULL),
+ (2, 1, 1, 2, 1, 3916000000, 11000000, 'end', 1200, 12, 9, NULL, 300, 3, 100, 1, 0, 0, NULL, 0, 0, 4, 0, NULL, NULL),
+ (3, 1, 1, 3, 1, 3999000000, 45000000, 'end', 1500, 15, 9, NULL, 500, 5, 100, 1, 25000001, 1, 3, 0, 0, 5, 0, 28333333, 'gc'),
+ (4, 1, 1, 4, 1, 4050000000, 20000000, 'begin', 90000, 900, 9, NULL, 450, 5, 100, 1, 0, 0, NULL, 2, 8192, 6, 0, 3333333, 'allocation'),
+ (5, 1, 1, 5, 1, 4070000000, 30000000, 'end', 1100, 11, 9, NULL, 450, 5, 100, 1, 0, 0, NULL, 0, 0, 900, 2, 13333333, 'faults'),
+ (6, 1, 1, 6, 1, 4110000000, 17000000, 'end', 1000, 10, 9, NULL, 350, 5, 100, 1, 0, 0, NULL, 0, 0, 3, 0, 333333, 'other'),
+ (7, 1, 1, 7, 2, 4140000000, 18000000, 'end', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1333333, 'unknown'),
+ (8, 1, 1, 8, 1, 6999000000, 12000000, 'end', 900, 9, 9, NULL, 350, 5, 100, 1, 3000000, 1, 4, 0, 0, 3, 0, NULL, NULL),
+ (9, 1, 1, 9, 1, 8000000000, 9000000, 'end', 900, 9, 9, NULL, 350, 5, 100, 1, 999999, 0, NULL, 0, 0, 3, 0, NULL, NULL),
+ (10, 1, 1, 10, 1, 9990000000, NULL, 'nothing', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+ (11, 1, 2, 1, 2, 5000000000, 2000000, 'end', 64, 1, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+ (12, 1, 2, 2, 2, 5010000000, 3000000, 'end', 96, 1, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO phase VALUES
+ (1, 1, 3, 1, 1, 0, 'logic', 3999000000, 30000000, 500, 5, 4, NULL, NULL, NULL), (2, 1, 3, 1, 1, 0, 'render', 4030000000, 12000000, 1000, 10, 5, NULL, NULL, NULL),
+ (3, 1, 3, 1, 1, 1, 'script', 3999000000, 29000000, 500, 5, 4, NULL, NULL, NULL), (4, 1, 5, 1, 1, 0, 'load', 4071000000, 25000000, 100, 1, 1, NULL, NULL, NULL);
+INSERT INTO eval VALUES
+ (1, 1, 1, NULL, 'add(1)', 1, 100000000, 1000000, 1000, 1100, 1050, 100, 64, 0, 0, 500, 5, 4, 120, 3),
+ (2, 1, 1, NULL, 'add(1)', 1, 200000000, 1000000, 1100, 1200, 1150, 100, 128, 0, 0, 500, 5, 4, 120, 3),
+ (3, 1, 1, NULL, 'add(1)', 1, 300000000, 3000000, 1200, 1300, 1250, 100, 64, 1000000, 1, 500, 5, 4, 120, 3),
+ (4, 1, 1, NULL, 'add(1)', 1, 400000000, 1000000, 1300, 1450, 1350, 150, 64, 0, 0, 600, 6, 4, 120, 3),
+ (5, 1, 1, NULL, 'add(1)', 1, 500000000, 2000000, 1400, 1500, 1450, 100, 64, 0, 0, 500, 5, 4, 120, 3),
+ (6, 1, 1, NULL, 'map(f)', 1, 600000000, 1000000, 1500, 1900, 1480, 400, NULL, 0, 0, 50, 1, 1, NULL, NULL),
+ (7, 1, 1, 6, 'map(f)', 1, 610000000, 1000000, 1500, 1900, 1480, 400, NULL, 0, 0, 50, 1, 1, NULL, NULL),
+ (8, 1, 1, NULL, 'map(f)', 1, 620000000, 1000000, 1500, 1900, 1480, 400, NULL, 0, 0, 50, 1, 1, NULL, NULL),
+ (9, 1, 1, NULL, 'map(f)', 1, 630000000, 1000000, 1500, 1900, 1480, 400, NULL, 0, 0, 50, 1, 1, NULL, NULL),
+ (10, 1, 1, NULL, 'map(f)', 1, 640000000, 1000000, 1500, 1900, 1480, 400, NULL, 0, 0, 50, 1, 1, NULL, NULL),
+ (11, 1, 1, NULL, 'x', 1, 700000000, 500000, 1500, 1500, NULL, 0, NULL, NULL, NULL, 10, 1, 1, NULL, NULL),
+ (12, 1, 2, NULL, NULL, NULL, 800000000, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO span VALUES
+ (1, 1, 1, 'request', 'GET /a', NULL, 1, 1000000000, 5000000, 'ok', 2000000, 10, NULL, NULL, NULL, NULL, 0, 4000, 40, 39, 800, 8, 3, 196758, 12904567392, 12884887500, 1, 65586, 4301522464, 4294962500),
+ (2, 1, 2, 'request', 'GET /b', NULL, 1, 2000000000, 8000000, 'ok', 3000000, 20, NULL, NULL, NULL, NULL, 6000000, 5000, 50, 49, 900, 9, 2, 131172, 8603044928, 8589925000, 1, 65586, 4301522464, 4294962500),
+ (3, 1, 3, 'request', 'GET /a', NULL, 1, 3000000000, 4000000, 'failed', NULL, NULL, NULL, NULL, NULL, NULL, 0, 3000, 30, 30, 700, 7, 0, 0, 0, 0, 0, 0, 0, 0),
+ (4, 1, 4, 'request', 'GET /a', NULL, 1, 5000000000, 90000000, 'timed_out', 80000000, 1, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 1, 65586, 4301522464, 4294962500, 0, 0, 0, 0),
+ (5, 1, 5, 'request', 'GET /c', NULL, 1, 9995000000, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0),
+ (6, 1, 6, 'download', 'model', 1, 2, 1000000000, 3000000000, 'ok', NULL, NULL, 900, 1000, 2, 300, NULL, 9000, 9, 9, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0),
+ (7, 1, 7, 'download', 'model', NULL, 2, 4000000000, 2000000000, 'cancelled', NULL, NULL, 500, 1000, 0, NULL, NULL, 8000, 8, 8, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0);
+INSERT INTO span (id, run_id, number, kind, begin_ns, duration_ns, ended, samples, bytes, bytes_sq, bytes_var,
+                  left_samples, left_bytes, left_bytes_sq, left_bytes_var)
+WITH RECURSIVE n (i) AS (SELECT CAST(8 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < 19)
+SELECT i, 1, i, 'request', 9900000000 + i * 1000000, 100000, 'ok', 0, 0, 0, 0, 0, 0, 0, 0 FROM n;
+INSERT INTO span_leftover VALUES
+ (1, 1, 1, 16, 4, 1, 65586, 4301522464, 4294962500, 655, 430152, 429496),
+ (1, 2, 1, 15, 3, 1, 65586, 4301522464, 4294962500, 655, 430152, 429496),
+ (1, 2, 2, 15, 3, 1, 65586, 4301522464, 4294962500, 655, 430152, 429496);
+INSERT INTO pool VALUES
+ (1, 1, 1, 'scratch', 'arena', 1, NULL, 65536, NULL), (2, 1, 2, 'nodes', 'slab', NULL, 64, NULL, 1024),
+ (3, 1, 3, 'database', 'connection', NULL, NULL, NULL, 8), (4, 1, 4, 'textures', 'tier', NULL, NULL, NULL, NULL), (5, 1, 5, 'silent', 'buffer', NULL, 4096, 40960, 10);
+INSERT INTO pool_tick VALUES
+ (1, 1, 1000000000, 30000, 65536, 60000, 0, 0, 0, 0, 0, 100), (1, 1, 9000000000, 20000, 65536, 65536, 3, 9216, 0, 0, 0, 400),
+ (1, 2, 9000000000, 32768, 65536, 40960, 0, 0, 0, 0, 0, 0), (1, 3, 8000000000, 5, 8, 8, 0, 0, 4, 20000000, 1, 0),
+ (1, 4, 8000000000, 1000000, 4194304, 2000000, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO pool_stale VALUES (1, 1, 4070000000, 4, 12000), (1, 1, 9000000000, 9, 20000);
+INSERT INTO pool_map VALUES (1, 2, 5000000000, 1024, 100, 3, 900, 'f000'), (1, 2, 9000000000, 1024, 512, 128, 16, '8888');
+INSERT INTO pull VALUES (1, 'memory', 5, 0, 0, 1000000, 300000, 2000000000), (1, 'classes', 3, 1, 1, 90000000, 60000000, 10000000000);
+-- as import sorts them
+INSERT INTO quantile
+WITH value (measure, subject_id, part, value) AS (
+    SELECT 'frame_mark.duration_ns', stream_id, '', duration_ns FROM frame_mark
+     UNION ALL
+    SELECT 'frame_mark.alloc_bytes', stream_id, '', alloc_bytes FROM frame_mark
+     UNION ALL
+    SELECT 'frame_mark.heap_alloc_bytes', stream_id, '', heap_alloc_bytes FROM frame_mark
+     UNION ALL
+    SELECT 'span.duration_ns', 0, kind, duration_ns FROM span
+     UNION ALL
+    SELECT 'span.first_result_ns', 0, kind, first_result_ns FROM span
+     UNION ALL
+    SELECT 'eval.duration_ns', 0, COALESCE(label, ''), duration_ns FROM eval
+     UNION ALL
+    SELECT 'eval.net_bytes', 0, COALESCE(label, ''), net_bytes FROM eval
+     UNION ALL
+    SELECT 'gc_pause.duration_ns', heap_id, '', duration_ns FROM gc_pause
+     UNION ALL
+    SELECT 'gc_pause.duration_ns of kind', p.heap_id, g.kind, p.duration_ns
+      FROM gc_pause p
+      JOIN gc g ON g.id = p.gc_id
+),
+placed AS (
+    SELECT v.*,
+           ROW_NUMBER() OVER (PARTITION BY measure, subject_id, part ORDER BY value) AS place,
+           COUNT(*) OVER (PARTITION BY measure, subject_id, part) AS told
+      FROM value v
+     WHERE value IS NOT NULL
+)
+SELECT 1, measure, subject_id, part, MAX(told),
+       MAX(value) FILTER (WHERE place = (50 * told + 99) / 100), MAX(value) FILTER (WHERE place = (90 * told + 99) / 100),
+       MAX(value) FILTER (WHERE place = (95 * told + 99) / 100), MAX(value) FILTER (WHERE place = (99 * told + 99) / 100), MAX(value)
+  FROM placed
+ GROUP BY measure, subject_id, part;

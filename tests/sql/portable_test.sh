@@ -102,6 +102,16 @@ compare sizes 1 "'live'"
 compare timeline 1 3
 compare rss 1 "'end'"
 compare flame 1 "'allocated'" "'blocks'"
+compare frame_causes 1 2 "'screen'" "'gc'"
+compare evals 1 NULL "'suspect'"
+compare spans 1 16
+compare span_leftovers 1 1 0
+compare span_leftovers 1 NULL 5 4 "'request'"
+compare survival 1 "'all'"
+compare survivors 1 NULL "'site'"
+compare survivors 1 NULL NULL 1
+compare classes 1 2 "'bytes'"
+compare retained 1 1
 
 echo "$compared comparisons, $failed failed"
 [ $failed = 0 ]

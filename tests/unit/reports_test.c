@@ -24,13 +24,24 @@ static const struct golden {
     {                                                                                              \
         report, "full.csv", RENDER_CSV, 80, { "2" }                                                \
     }
+    WHOLE("classes"),
+    WHOLE("evals"),
+    WHOLE("frame_causes"),
+    WHOLE("frames"),
+    WHOLE("gc"),
     WHOLE("hotspots"),
     WHOLE("leaks"),
     WHOLE("losses"),
     WHOLE("peak"),
+    WHOLE("pools"),
+    WHOLE("retained"),
     WHOLE("rss"),
     WHOLE("sizes"),
+    WHOLE("span_leftovers"),
+    WHOLE("spans"),
     WHOLE("summary"),
+    WHOLE("survival"),
+    WHOLE("survivors"),
     WHOLE("temporary"),
     WHOLE("threads"),
     WHOLE("timeline"),
@@ -47,6 +58,9 @@ static const struct golden {
     {"timeline", "three_steps.csv", RENDER_CSV, 80, {NULL, "3"}},
     {"sizes", "live.csv", RENDER_CSV, 80, {NULL, "live"}},
     {"rss", "end.csv", RENDER_CSV, 80, {NULL, "end"}},
+    {"survival", "all.csv", RENDER_CSV, 80, {NULL, "all"}},
+    {"survivors", "by_site.csv", RENDER_CSV, 80, {NULL, NULL, "site"}},
+    {"frame_causes", "only_gc.csv", RENDER_CSV, 80, {NULL, "1", "screen", "gc"}},
 };
 
 static const char *golden_folder(void)

@@ -1,0 +1,144 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- evals: per expression that was evaluated: what it allocated, what stayed, and which grow run after run.
+--
+-- Reads:    run, eval, quantile
+-- Params:
+--   $1 run      ID     the run's id (default: the first)
+--   $2 limit    COUNT  rows to show (default: 20)
+--   $3 verdict  TEXT   suspect|growing|collected|steady|undecided|untold: only this one
+-- Columns:
+--   verdict                 TEXT   suspect: grew in at least 9 of 10 runs and was still larger after
+--                                  the collection that followed; growing: grew, and no collection told
+--                                  what stayed; collected: grew, and the collection took it back;
+--                                  steady: did not grow; undecided: fewer than 5 runs; untold: the
+--                                  heap's use was not told
+--   label                   TEXT   the expression
+--   runs                    COUNT  that ended
+--   grew                    COUNT  of these, runs that left the heap larger than they found it
+--   net_p50_bytes           BYTES  heap after less heap before, of the run in the middle
+--   net_bytes               BYTES  the same over all runs
+--   after_gc_bytes          BYTES  mean of heap after the next collection less heap before; empty: no
+--                                  collection followed
+--   kept                    COUNT  runs whose heap was larger after the next collection than before them
+--   kept_told               COUNT  runs that a collection followed
+--   alloc_bytes             BYTES  allocated per run, exact, without managed heaps
+--   alloc_calls             COUNT  allocations per run
+--   heap_alloc_bytes        BYTES  allocated per run in managed heaps; empty: they tell no objects
+--   arena_high_water_bytes  BYTES  the most an arena held in any run
+--   gc_share                RATIO  time that stood for collections, of the time of all runs
+--   gc_count                COUNT  collections in all runs
+--   p50_ns                  NS     half of the runs took no longer
+--   p95_ns                  NS     95 % took no longer
+--   max_ns                  NS     the longest run
+--   total_ns                NS     all runs
+--   first_ns                NS     begin of the first run, since the start of the run
+--   last_ns                 NS     begin of the last
+--   unfinished              COUNT  evaluations that did not end
+--   warning                 PROSE  why it is suspected
+--   all_rows                TOTAL  labels before the limit
+--   suspects                TOTAL  of these, suspected
+-- Table:    verdict label runs net_p50_bytes after_gc_bytes alloc_bytes arena_high_water_bytes gc_share p50_ns
+-- Footer:   {rows} of {all_rows} labels, {suspects} suspected
+-- Empty:    this program told no evaluations; memrec_eval_begin and memrec_eval_end do
+-- Caveat:   heap use is the whole heap's: what other threads or inner evaluations keep counts too.
+WITH told AS (
+    SELECT e.*, COALESCE(e.label, '') AS name
+      FROM eval e
+     WHERE e.run_id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
+),
+counted AS (
+    SELECT run_id, name,
+           COUNT(duration_ns) AS runs,
+           COUNT(*) - COUNT(duration_ns) AS unfinished,
+           COUNT(net_bytes) AS net_told,
+           COUNT(*) FILTER (WHERE net_bytes > 0) AS grew,
+           CAST(SUM(net_bytes) AS BIGINT) AS net_bytes,
+           COUNT(heap_after_gc_bytes - heap_before_bytes) AS kept_told,
+           COUNT(*) FILTER (WHERE heap_after_gc_bytes > heap_before_bytes) AS kept,
+           AVG((heap_after_gc_bytes - heap_before_bytes) * 1.0) AS after_gc_bytes,
+           AVG(alloc_bytes * 1.0) AS alloc_bytes,
+           AVG(alloc_calls * 1.0) AS alloc_calls,
+           AVG(heap_alloc_bytes * 1.0) AS heap_alloc_bytes,
+           MAX(arena_high_water_bytes) AS arena_high_water_bytes,
+           SUM(CASE WHEN gc_ns IS NOT NULL THEN duration_ns END) AS gc_of_ns,
+           SUM(gc_ns) AS gc_ns,
+           CAST(SUM(gc_count) AS BIGINT) AS gc_count,
+           CAST(SUM(duration_ns) AS BIGINT) AS total_ns,
+           MIN(begin_ns) AS first_ns,
+           MAX(begin_ns) AS last_ns
+      FROM told
+     GROUP BY run_id, name
+),
+judged AS (
+    SELECT c.*,
+           CASE
+               WHEN net_told = 0 THEN 'untold'
+               WHEN net_told < 5 THEN 'undecided'
+               WHEN grew * 10 < net_told * 9 THEN 'steady'
+               WHEN kept_told = 0 THEN 'growing'
+               WHEN kept * 10 < kept_told * 9 THEN 'collected'
+               ELSE 'suspect'
+           END AS verdict
+      FROM counted c
+),
+ranked AS (
+    SELECT j.*,
+           COUNT(*) OVER () AS all_rows,
+           COUNT(*) FILTER (WHERE verdict = 'suspect') OVER () AS suspects,
+           CASE verdict
+               WHEN 'suspect' THEN 1
+               WHEN 'growing' THEN 2
+               WHEN 'undecided' THEN 3
+               ELSE 4
+           END AS urgency
+      FROM judged j
+     WHERE verdict = COALESCE(CAST($3 AS TEXT), verdict)
+)
+SELECT verdict,
+       NULLIF(name, '') AS label,
+       runs,
+       CASE WHEN net_told > 0 THEN grew END AS grew,
+       n.p50 AS net_p50_bytes,
+       net_bytes,
+       CAST(ROUND(after_gc_bytes) AS BIGINT) AS after_gc_bytes,
+       CASE WHEN kept_told > 0 THEN kept END AS kept,
+       kept_told,
+       CAST(ROUND(alloc_bytes) AS BIGINT) AS alloc_bytes,
+       CAST(ROUND(alloc_calls) AS BIGINT) AS alloc_calls,
+       CAST(ROUND(heap_alloc_bytes) AS BIGINT) AS heap_alloc_bytes,
+       arena_high_water_bytes,
+       CAST(ROUND(CAST(gc_ns * 1.0 / NULLIF(gc_of_ns, 0) AS NUMERIC), 4) AS DOUBLE PRECISION)
+           AS gc_share,
+       gc_count,
+       d.p50 AS p50_ns,
+       d.p95 AS p95_ns,
+       d.maximum AS max_ns,
+       total_ns,
+       first_ns,
+       last_ns,
+       unfinished,
+       CASE
+           WHEN verdict = 'suspect'
+           THEN 'It grew in ' || CAST(grew AS TEXT) || ' of ' || CAST(net_told AS TEXT)
+               || ' runs, and was larger than before after the next collection in '
+               || CAST(kept AS TEXT) || ' of ' || CAST(kept_told AS TEXT) || '.'
+           WHEN verdict = 'growing'
+           THEN 'It grew in ' || CAST(grew AS TEXT) || ' of ' || CAST(net_told AS TEXT)
+               || ' runs; no collection followed that would tell what stays.'
+       END AS warning,
+       all_rows,
+       suspects
+  FROM ranked r
+  LEFT JOIN quantile d
+    ON d.run_id = r.run_id
+   AND d.measure = 'eval.duration_ns'
+   AND d.subject_id = 0
+   AND d.part = r.name
+  LEFT JOIN quantile n
+    ON n.run_id = r.run_id
+   AND n.measure = 'eval.net_bytes'
+   AND n.subject_id = 0
+   AND n.part = r.name
+ ORDER BY urgency, CASE WHEN urgency < 3 THEN net_bytes END DESC NULLS LAST,
+          COALESCE(total_ns, 0) DESC, name
+ LIMIT COALESCE(CAST($2 AS BIGINT), 20)
