@@ -25,6 +25,9 @@
  *            hook for 5,000 returns, and after that when a cycle ends, another chunk is compiled or the
  *            state is closed. A hook of the program's own is left alone: then chunks are not seen.
  *
+ * The recording of the stand-alone interpreter ends when it closes its state: else nothing would ever be alive at
+ * the end.
+ *
  * One state belongs to one native thread, the one that loaded the module: hosts that pass a state between
  * threads should not load it.
  *
@@ -150,6 +153,7 @@ struct watch {
     uint64_t live_bytes;
     uint64_t high_bytes;       /* the most since the last cycle */
     const void *moving;        /* block that is being reallocated: it may be a stack; NULL: none */
+    bool is_interpreter;       /* it was loaded by LUA_INIT */
     bool generational;         /* the collector's mode, as far as is known */
     bool timed, cycle_is_over; /* collectgarbage runs; the cycle in it came to its end */
     enum memrec_gc_kind kind;  /* of the cycle that ended last */
@@ -492,12 +496,16 @@ static void tell_cycle(struct watch *watch, uint64_t duration_ns)
     watch->high_bytes = watch->live_bytes;
 }
 
+/* The state is about to be closed, or the process ends. What the interpreter frees on its way out was alive
+ * until then, and is to be seen so: its recording is over. */
 static void leave(struct watch *watch)
 {
     while (watch->evals_open)
         end_eval(watch);
     memrec_heap_usage(watch->heap, watch->live_bytes, MEMREC_UNKNOWN, MEMREC_UNKNOWN);
     memrec_stack_provider(NULL, NULL, MEMREC_STACK_ABOVE);
+    if (watch->is_interpreter)
+        memrec_stop();
 }
 
 /* The finalizer. A cycle has cleared the weak reference before it; the closing of the state has not. */
@@ -580,6 +588,17 @@ static int collect_timed(lua_State *L)
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
+/* Is what runs outermost the text of LUA_INIT? */
+static bool is_loaded_by_environment(lua_State *L)
+{
+    struct lua_Debug at;
+    bool found = false;
+
+    for (int level = 0; lua_getstack(L, level, &at); level++)
+        found |= lua_getinfo(L, "S", &at) && strncmp(at.source, "=LUA_INIT", 9) == 0;
+    return found;
+}
+
 static struct watch *new_watch(void)
 {
     char name[16] = "lua";
@@ -655,6 +674,7 @@ int luaopen_memrec_lua(lua_State *L)
     if (!watch)
         return 0;
     name_classes();
+    watch->is_interpreter = is_loaded_by_environment(L);
     int mode = lua_gc(L, LUA_GC_GENERATIONAL, 0, 0); /* the way to ask: it returns the one before */
     watch->generational = mode == LUA_GC_GENERATIONAL;
     if (!watch->generational)
