@@ -68,17 +68,40 @@ static void fill(struct mr_encoder *encoder, bool have_ids, unsigned wildness)
         pcs[i] = WILD(0x400000 + draw() % 0x3000);
     }
     mr_encode_stacks(encoder, (uint32_t)WILD(2), 40, parents, pcs);
+    for (uint64_t i = 0; i < 40; i++) { /* names first: what follows is called by them */
+        mr_encode_begin(encoder, MR_SECTION_DEFINE);
+        mr_encode_uvarint(encoder, WILD(i < 10 ? MR_DEFINE_NAME : 1 + i % 6));
+        mr_encode_uvarint(encoder, WILD(1 + i % 5));
+        mr_encode_uvarint(encoder, 6);
+        for (uint64_t k = 0; k < 6; k++) {
+            mr_encode_uvarint(encoder, WILD(k == 1 ? 300 : 1 + k));
+        }
+        mr_encode_text(encoder, "n\xffme", 4);
+        mr_encode_end(encoder);
+    }
     for (uint64_t i = 0; i < 400; i++) {
         bool alloc = i % 3 != 2;
-        struct mr_event event = {.op = (uint8_t)WILD(alloc ? MR_OP_MALLOC : MR_OP_FREE),
-                                 .interval = (uint8_t)WILD(have_ids),
-                                 .thread = (uint32_t)WILD(1 + i % 3),
-                                 .stack = (uint32_t)WILD(2 + i % 40),
-                                 .extra = (uint32_t)WILD(8),
-                                 .ticks = WILD(2000 + i * 100),
-                                 .address = WILD(i * 64),
-                                 .size = WILD(48),
-                                 .key = have_ids ? WILD(alloc ? i : i - 1) : WILD(i * 64)};
+        bool object = i / 7 % 2;
+        uint64_t arguments[16];
+
+        for (uint64_t k = 0; k < 16; k++) {
+            arguments[k] = WILD(k < 4 ? draw() % 4 : draw() % 4 ? 100 * i : UINT64_MAX);
+        }
+        mr_encode_mark(encoder, (enum mr_mark)(1 + draw() % 31), (uint32_t)WILD(i % 4),
+                       2000 + i * 100, arguments, (unsigned)(draw() % 17));
+        struct mr_event event = {
+            .op = (uint8_t)WILD(object ? (alloc ? MR_OP_HEAP_ALLOC : MR_OP_HEAP_FREE)
+                                       : (alloc ? MR_OP_MALLOC : MR_OP_FREE)),
+            .heap = (uint32_t)WILD(1 + i % 3),
+            .klass = (uint32_t)WILD(i % 3),
+            .interval = (uint8_t)WILD(have_ids),
+            .thread = (uint32_t)WILD(1 + i % 3),
+            .stack = (uint32_t)WILD(2 + i % 40),
+            .extra = (uint32_t)WILD(8),
+            .ticks = WILD(2000 + i * 100),
+            .address = WILD(i * 64),
+            .size = WILD(48),
+            .key = have_ids ? WILD(alloc ? i : i - 1) : WILD(i * 64)};
 
         if (event.op & MR_OP_ALLOC && !have_ids) {
             event.key = event.address;
