@@ -25,13 +25,19 @@ static const struct command_option options[] = {
     [OPTION_SQL] = {"sql", 0, NULL, "print the report's statement"},
     [OPTION_PARAMETERS] = {"run", 'r', "ID", "the run to report on (default: the first)"},
     {"limit", 'n', "COUNT", "rows to show, or all (default: 20)"},
-    {"by", 0, "WHAT", "function or stack: what makes a row"},
-    {"order", 0, "WHAT", "bytes or calls: what comes first"},
+    {"by", 0, "WHAT", "function or stack, class or site: what makes a row"},
+    {"order", 0, "WHAT", "bytes, calls or growth: what comes first"},
     {"verdict", 0, "VERDICT", "only this verdict"},
     {"measure", 0, "WHAT", "live, allocated, peak, temporary or waste"},
     {"moment", 0, "WHICH", "peak or end"},
     {"kinds", 0, "WHICH", "occurred or all"},
-    {"steps", 0, "COUNT", "rows to make of the time"},
+    {"steps", 0, "COUNT", "rows to make of the time; survival: buckets or all"},
+    {"stream", 0, "NAME", "only frames of this stream"},
+    {"why", 0, "CAUSE", "only frames over budget for this cause"},
+    {"kind", 0, "KIND", "only spans of this kind"},
+    {"spans-after", 0, "COUNT", "left behind is what so many spans followed (default: 10)"},
+    {"gcs-after", 0, "COUNT", "... and so many collections"},
+    {"survived", 0, "COUNT", "only what survived so many collections (default: 21)"},
     {"value", 0, "WHAT", "bytes or blocks"},
     {"set", 's', "NAME=VALUE", "any parameter of a report, also of your own"},
     {0},
@@ -118,12 +124,17 @@ static bool take_argument(struct request *request, int argument, const char *val
 static void print_list(const struct catalog *catalog)
 {
     struct render_options out = render_options_for(stdout, RENDER_TABLE);
+    int width = 0;
 
+    for (size_t i = 0; i < catalog->count; i++) {
+        int length = (int)strlen(catalog->reports[i].name);
+        width = length > width ? length : width;
+    }
     for (size_t i = 0; i < catalog->count; i++) {
         const struct catalog_report *report = &catalog->reports[i];
 
         render_style(&out, STYLE_BOLD);
-        printf("%-10s", report->name);
+        printf("%-*s", width, report->name);
         render_style(&out, STYLE_NONE);
         printf(" %s%s\n", report->sentence, report->origin ? " (yours)" : "");
     }

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- evals: per expression that was evaluated: what it allocated, what stayed, and which grow run after run.
+-- evals: per evaluated expression: what it allocated, what stayed, which grow run after run.
 --
 -- Reads:    run, eval, quantile
 -- Params:

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- frame_causes: the frames over budget, the worst first: why, and who allocated what forced the collection.
+-- frame_causes: the worst frames over budget: why, and who allocated what forced the collection.
 --
 -- Reads:    run, frame_stream, frame_mark, phase, gc, heap, gc_site, stack
 -- Params:

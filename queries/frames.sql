@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- frames: per stream of frames: how long they took, how many broke the budget, and what they cost.
+-- frames: per stream: how long frames took, how many broke the budget, what they cost.
 --
 -- Reads:    run, frame_stream, frame_mark, quantile, pool, pool_stale
 -- Params:

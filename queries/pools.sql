@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- pools: per slab, arena, tier, buffer or connection pool: how full, what did not fit, what was forgotten.
+-- pools: per arena, slab, tier, buffer or connection pool: how full, what did not fit.
 --
 -- Reads:    run, pool, pool_tick, pool_stale, pool_map, frame_stream, frame_mark
 -- Params:

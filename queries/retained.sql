@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- retained: what would go if a root went: the largest sets of the last profile, and how they grew.
+-- retained: what would go if a root went: the largest sets, and how they grew.
 --
 -- Reads:    run, heap, retained_set
 -- Params:

@@ -5,8 +5,8 @@
 -- Params:
 --   $1 run          ID     the run's id (default: the first)
 --   $2 limit        COUNT  rows to show (default: 20)
---   $3 spans_after  COUNT  spans of its kind that must have begun after its end (default: 10)
---   $4 gcs_after    COUNT  collections that must have begun after its end (default: 0)
+--   $3 spans-after  COUNT  spans of its kind that must have begun after its end (default: 10)
+--   $4 gcs-after    COUNT  collections that must have begun after its end (default: 0)
 --   $5 kind         TEXT   only spans of this kind
 -- Columns:
 --   rank              COUNT  1 left most bytes

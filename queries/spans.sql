@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: Apache-2.0
--- spans: per kind of work: how long it took, how fast it came, what it cost, what it left behind.
+-- spans: per kind of work: how long it took, how fast it came, what it cost, what it left.
 --
 -- Reads:    run, span, span_leftover, quantile
 -- Params:
 --   $1 run          ID     the run's id (default: the first)
---   $2 spans_after  COUNT  spans of its kind that must have begun after its end, before what is alive is
+--   $2 spans-after  COUNT  spans of its kind that must have begun after its end, before what is alive is
 --                          left behind (default: 10)
 -- Columns:
 --   kind                  TEXT   what the spans are: request, load, ...

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- survival: how many collections the living have survived: a leak shows in the last row, and grows there.
+-- survival: how many collections the living have survived; a leak grows in the last row.
 --
 -- Reads:    run, heap, gc, gc_survivor, survival_stat
 -- Params:

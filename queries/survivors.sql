@@ -27,7 +27,7 @@
 --   all_old_bytes      TOTAL  old_bytes of these
 -- Table:    heap class site source old_objects old_bytes old_share
 -- Footer:   {rows} of {all_rows}: {share old_bytes} of {all_old_bytes}
--- Empty:    nothing survived so many collections; --set survived=1 asks for less
+-- Empty:    nothing survived so many collections; --survived 1 asks for less
 -- Caveat:   caches and startup data survive too; leaks tells them apart.
 WITH chosen AS (
     SELECT COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run)) AS id,
