@@ -206,6 +206,8 @@ struct gathered {
     uint64_t thread_count, module_count, stack_nodes;
     struct thread_counters_record *counters; /* exact; the latest of each thread */
     size_t counters_count;
+    struct heap_counters_record *heap_counters; /* likewise, of each thread in each heap */
+    size_t heap_counters_count;
     struct metric_value metrics[METRICS_MAX]; /* by id; the rest is not shown */
     struct gap_record *gaps;
     size_t gap_count;
@@ -262,6 +264,30 @@ static status gather_counters(void *context, const struct thread_counters_record
         all->counters_count++;
     }
     all->counters[i] = *record;
+    saw_ticks(all, record->ticks);
+    return OK;
+}
+
+static status gather_heap_counters(void *context, const struct heap_counters_record *record)
+{
+    struct gathered *all = context;
+    size_t i = 0;
+
+    while (i < all->heap_counters_count && (all->heap_counters[i].thread != record->thread ||
+                                            all->heap_counters[i].heap != record->heap)) {
+        i++;
+    }
+    if (i == all->heap_counters_count) {
+        struct heap_counters_record *grown =
+            reallocarray(all->heap_counters, i + 1, sizeof *all->heap_counters);
+
+        if (!grown) {
+            return no_memory();
+        }
+        all->heap_counters = grown;
+        all->heap_counters_count++;
+    }
+    all->heap_counters[i] = *record;
     saw_ticks(all, record->ticks);
     return OK;
 }
@@ -538,6 +564,23 @@ static void print_voice(struct page *page, const struct gathered *all)
         {"name", "names", definitions[MR_DEFINE_NAME]},
     };
 
+    uint64_t calls = 0, bytes = 0, frees = 0, freed_bytes = 0;
+
+    for (size_t i = 0; i < all->heap_counters_count; i++) {
+        calls += all->heap_counters[i].alloc_calls;
+        bytes += all->heap_counters[i].alloc_bytes;
+        frees += all->heap_counters[i].free_calls;
+        freed_bytes += all->heap_counters[i].freed_bytes;
+    }
+    bool counted = all->heap_counters_count;
+    if (counted) {
+        show(page, "in heaps", "%s objects of %s, %s freed of %s", count_words(calls).text,
+             byte_words(bytes).text, count_words(frees).text, byte_words(freed_bytes).text);
+    }
+    tell_number(page, "heap_alloc_calls", counted ? calls : UNKNOWN);
+    tell_number(page, "heap_alloc_bytes", counted ? bytes : UNKNOWN);
+    tell_number(page, "heap_free_calls", counted ? frees : UNKNOWN);
+    tell_number(page, "heap_freed_bytes", counted ? freed_bytes : UNKNOWN);
     print_told(page, "told", told, sizeof told / sizeof told[0]);
     print_told(page, "defined", defined, sizeof defined / sizeof defined[0]);
 }
@@ -688,6 +731,7 @@ static status info_trace(struct page *page, const char *path)
         .module = gather_module,
         .thread = gather_thread,
         .thread_counters = gather_counters,
+        .heap_counters = gather_heap_counters,
         .stacks = gather_stacks,
         .definition = gather_definition,
         .events = gather_events,
@@ -714,6 +758,7 @@ static status info_trace(struct page *page, const char *path)
     }
     trace_close(all->trace);
     free(all->counters);
+    free(all->heap_counters);
     free(all->gaps);
     free(all);
     return result;

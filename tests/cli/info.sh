@@ -46,11 +46,14 @@ at 3s retained 1 1 "globals"
 at 3s pool-state 1 100
 at 4s object 0x1000 100 heap 1 via f@x.lua:1<main@
 at 5s mark "before"
+at 5s heap-counters 1 allocs 9 bytes 900 frees 8 freed 800
+at 6s heap-counters 1 allocs 2000 bytes 2K frees 20 freed 1K
+at 6s heap-counters 2 allocs 1 bytes 1K
 at 6s gauge recorder.dropped_marks 1
 at 6s gauge recorder.refused_calls 2
 at 6s gauge recorder.full_tables 0
 at 12s end
 END
 "$MKTRACE" y.trace y.zst
-memanalyze info y.zst | sed -n '/^told/,/^ended/p'
-memanalyze info --format json y.zst | sed -n '/"told"/,/"full_tables"/p'
+memanalyze info y.zst | sed -n '/^in heaps/,/^ended/p'
+memanalyze info --format json y.zst | sed -n '/"heap_alloc_calls"/,/"full_tables"/p'

@@ -47,7 +47,7 @@ while [ $round -lt "${1:-30}" ]; do
     objects=$((objects + $(jq .told.managed_objects info.json)))
     "$MEMANALYZE" recover trace.zst >recover.log 2>&1 || fails "round $round" "$(cat recover.log)"
     "$MEMANALYZE" info --format json trace.whole.zst >whole.json 2>&1 || fails "round $round" "$(cat whole.json)"
-    for member in told defined event_count alloc_calls dropped_marks; do
+    for member in told defined event_count alloc_calls heap_alloc_calls heap_freed_bytes dropped_marks; do
         [ "$(jq -c .$member info.json)" = "$(jq -c .$member whole.json)" ] ||
             fails "round $round" "$member: $(jq -c .$member info.json), recovered $(jq -c .$member whole.json)"
     done
