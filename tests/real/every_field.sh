@@ -21,19 +21,23 @@ is() {
     [ "$is_told" = "$3" ] || fails "$1" "$2: '$is_told', not '$3'"
 }
 
-# cell DATABASE REPORT[,option...] COLUMN VALUE: some row of the report has the value in that column.
-cell() {
+# cells DATABASE REPORT [OPTION...] -- COLUMN=VALUE...: one row of the report has all these values.
+cells() {
     checks=$((checks + 1))
-    cell_options=$(echo "$2" | tr ',' ' ')
+    cells_db=$1 cells_report=$2 cells_options=
+    shift 2
+    while [ "$1" != -- ]; do
+        cells_options="$cells_options $1"
+        shift
+    done
+    shift
     # shellcheck disable=SC2086
-    "$MEMANALYZE" report $cell_options "$1.db" --format csv >cells.csv 2>cells.err || {
-        fails "$1" "report $2: $(cat cells.err)"
-        return
-    }
-    python3 - "$3" "$4" <<'P' || fails "$1" "report $2 has no $3 = $4"
+    "$MEMANALYZE" report "$cells_report" "$cells_db.db" --format csv $cells_options >cells.csv 2>cells.err ||
+        fails "$cells_db" "report $cells_report: $(cat cells.err)"
+    python3 - "$@" <<'P' || fails "$cells_db" "report $cells_report has no row with $*; it has $(cat cells.csv)"
 import csv, sys
-rows = list(csv.DictReader(open("cells.csv")))
-sys.exit(not any(row.get(sys.argv[1]) == sys.argv[2] for row in rows))
+wanted = dict(word.split("=", 1) for word in sys.argv[1:])
+sys.exit(not any(wanted.items() <= row.items() for row in csv.DictReader(open("cells.csv"))))
 P
 }
 need python3
@@ -137,6 +141,38 @@ for db in 1 4096; do
         WHERE size_bytes = 3145728 AND position = 0" inner_function,script.every,42
     is $db "SELECT count(*) FROM survival_stat WHERE generation = 5 AND samples > 0" "$(
         ask $db "SELECT count(*) FROM survival_stat WHERE generation = 5")"
+
+    cells $db frames -- stream="every stream" frames=5 budget_ns=5000000 over_budget=4 over_gc=4 gc_5_10_ms=4 alloc_p50_bytes=3333 \
+        heap_alloc_p50_bytes=444 overflow_frames=4 overflow_bytes=6216 forgotten_resets=2 major_faults=0 cut_short=1 unfinished=1
+    cells $db frame_causes -- frame=2 why=gc gc_count=5 alloc_bytes=3333 alloc_calls=3 heap_alloc_bytes=444 overflow_count=2 \
+        phase=logic minor_faults="$(ask $db "SELECT minor_faults FROM frame_mark WHERE number = 2")" \
+        gc_ns="$(ask $db "SELECT gc_ns FROM frame_mark WHERE number = 2")" \
+        phase_ns="$(ask $db "SELECT p.duration_ns FROM phase p JOIN frame_mark f ON f.id = frame_id
+            WHERE f.number = 2 AND name = 'logic'")"
+    cells $db evals -- label="(+ 1 2)" runs=1 grew=1 net_bytes=122 after_gc_bytes=430002 alloc_bytes=30303 alloc_calls=1 \
+        heap_alloc_bytes=444 arena_high_water_bytes=4567 gc_count=5 unfinished=0
+    cells $db spans --set spans_after=1 -- kind=request spans=2 failed=1 cancelled=0 items=21 regressed=1 progress_regressions=1 \
+        heap_alloc_bytes=167 leaving=1 first_p50_ns="$(ask $db "SELECT first_result_ns FROM span WHERE items = 21")"
+    cells $db spans -- kind=job cancelled=1
+    cells $db span_leftovers --set spans_after=1 -- kind=request function=block left_bytes=1048576 left_blocks=1 gcs_after=10 samples=1
+    cells $db gc -- heap="every heap" kind=all collections=30 reclaimed_bytes=8999970 promoted_bytes=180090 pauses=30 \
+        pause_p50_ns=345678 wrong_claims=18 claims=18 claimed_bytes=43272 unfinished=0
+    cells $db gc -- kind=full collections=6 pauses=6 pause_max_ns=345678 reclaimed_bytes=2399988
+    cells $db gc -- kind=major collections=6 reclaimed_bytes=1799970 promoted_bytes=60030
+    cells $db survival -- heap="every heap" survived="1 to 5" source=told objects=2203 bytes=22030
+    cells $db survival -- heap="every heap" survived="1 to 5" source=sampled objects=11 bytes=11534336
+    cells $db survivors --set survived=2 -- class=EveryClass source=told old_objects=1201 old_bytes=12010
+    cells $db survivors --set survived=5 --set by=site -- heap="every heap" source=sampled old_objects=11
+    cells $db pools -- pool="a slab" kind=slab used=8008 capacity=161616 high_water=9009 reserved=10010 overflow_count=1 \
+        overflow_bytes=707 wait_count=1 wait_mean_ns=12345 exhausted_count=3 slots=6 free_slots=2 free_runs=2 longest_free_run=1
+    cells $db pools -- pool="every arena" used=0 high_water=4096 overflow_count=8 overflow_bytes=6216 reset_count=2 forgotten_resets=2
+    cells $db pools -- pool=connections kind=connection
+    cells $db classes -- class=EveryClass module=every.module objects=72 bytes=7200 new_objects=31 new_bytes=3100 old_objects=41 \
+        old_bytes=4100 sampled_objects=11 sampled_bytes=11534336
+    cells $db retained -- root="a global" rank=1 bytes=5050 objects=55 profiles=3
+    cells $db retained -- root="a binding" rank=2 bytes=4040 objects=44
+    cells $db losses -- kind=begin_inside count=1
+    cells $db losses -- kind=paused_ms
 done
 is 1 "SELECT DISTINCT freed_bytes FROM frame_mark WHERE number < 5" 2222
 is 4096 "SELECT count(freed_bytes) FROM frame_mark" 0
