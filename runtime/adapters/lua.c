@@ -151,12 +151,13 @@ struct watch {
     void *allocate_context;
     memrec_heap_id heap;
     uint64_t live_bytes;
-    uint64_t high_bytes;       /* the most since the last cycle */
-    const void *moving;        /* block that is being reallocated: it may be a stack; NULL: none */
-    bool is_interpreter;       /* it was loaded by LUA_INIT */
-    bool generational;         /* the collector's mode, as far as is known */
-    bool timed, cycle_is_over; /* collectgarbage runs; the cycle in it came to its end */
-    enum memrec_gc_kind kind;  /* of the cycle that ended last */
+    uint64_t high_bytes;    /* the most since the last cycle */
+    const void *moving;     /* block that is being reallocated: it may be a stack; NULL: none */
+    bool is_interpreter;    /* it was loaded by LUA_INIT */
+    bool generational;      /* the collector's mode, as far as is known */
+    bool asked;             /* collectgarbage runs */
+    bool cycle_is_over;     /* and waits to be told */
+    struct memrec_gc cycle; /* the last one */
     unsigned evals_open;
     unsigned calls_left, returns_left; /* until the hook goes; 0: it is not wanted */
     lua_State *hooked;                 /* where it is */
@@ -480,20 +481,31 @@ static void arm_old(lua_State *L, int kept, int weak)
     lua_rawseti(L, kept, KEPT_OLD);
 }
 
+/* Tells the cycle that ended, unless it was told. Two may end in one collectgarbage(): one that was under
+ * way, and the whole one that was asked for. */
 static void tell_cycle(struct watch *watch, uint64_t duration_ns)
+{
+    if (!watch->cycle_is_over)
+        return;
+    watch->cycle_is_over = false;
+    watch->cycle.duration_ns = watch->cycle.pause_ns = duration_ns;
+    memrec_gc_cycle(watch->heap, &watch->cycle);
+    memrec_heap_usage(watch->heap, watch->live_bytes, MEMREC_UNKNOWN, MEMREC_UNKNOWN);
+}
+
+static void end_cycle(struct watch *watch, enum memrec_gc_kind kind)
 {
     struct memrec_gc cycle = MEMREC_GC_INIT;
 
-    cycle.kind = watch->kind;
+    tell_cycle(watch, MEMREC_UNKNOWN);
+    cycle.kind = kind;
+    cycle.flags = kind == MEMREC_GC_INCREMENTAL ? 0 : MEMREC_GC_STOPS_WORLD;
+    cycle.reason = watch->asked ? reason_asked : 0;
     cycle.used_before_bytes = watch->high_bytes;
     cycle.used_after_bytes = watch->live_bytes;
-    cycle.reason = watch->timed ? reason_asked : 0;
-    cycle.duration_ns = cycle.pause_ns = duration_ns;
-    if (watch->kind != MEMREC_GC_INCREMENTAL)
-        cycle.flags = MEMREC_GC_STOPS_WORLD;
-    memrec_gc_cycle(watch->heap, &cycle);
-    memrec_heap_usage(watch->heap, watch->live_bytes, MEMREC_UNKNOWN, MEMREC_UNKNOWN);
     watch->high_bytes = watch->live_bytes;
+    watch->cycle = cycle;
+    watch->cycle_is_over = true;
 }
 
 /* The state is about to be closed, or the process ends. What the interpreter frees on its way out was alive
@@ -521,11 +533,10 @@ static int on_cycle(lua_State *L)
     bool all = lua_rawgeti(L, LUA_UPVALUE(UP_WEAK), WEAK_OLD) == LUA_NIL;
     pop(L, 2);
     watch->generational |= !all;
-    watch->kind = !watch->generational ? MEMREC_GC_INCREMENTAL
-                  : all                ? MEMREC_GC_MAJOR
-                                       : MEMREC_GC_MINOR;
-    watch->cycle_is_over = true;
-    if (!watch->timed)
+    end_cycle(watch, !watch->generational ? MEMREC_GC_INCREMENTAL
+                     : all                ? MEMREC_GC_MAJOR
+                                          : MEMREC_GC_MINOR);
+    if (!watch->asked)
         tell_cycle(watch, MEMREC_UNKNOWN);
     end_finished(watch, path, running_path(watch, path));
     if (all)
@@ -558,28 +569,27 @@ static int collect_timed(lua_State *L)
     for (int i = 0; i < numbers; i++)
         luaL_optinteger(L, i + 2, 0);
     int arguments = lua_gettop(L);
-    bool runs = (what == COLLECT || what == STEP) && !watch->timed;
+    bool runs = (what == COLLECT || what == STEP) && !watch->asked;
+    bool whole = what == COLLECT || watch->generational; /* not one step of many */
 
     lua_pushvalue(L, LUA_UPVALUE(2));
     lua_rotate(L, 1, 1);
-    uint64_t began = 0;
+    uint64_t began = runs ? now_ns() : 0;
     if (runs) {
-        watch->timed = true;
-        watch->cycle_is_over = false;
-        began = now_ns();
-        if (what == STEP)
+        watch->asked = true;
+        if (!whole)
             memrec_gc_pause_begin(watch->heap);
     }
     lua_callk(L, arguments, LUA_ALL_RESULTS, 0, NULL);
     if (runs) {
-        if (what == STEP)
+        if (!whole)
             memrec_gc_pause_end(watch->heap);
-        bool whole = what == COLLECT || watch->generational; /* not the last step of many */
-        if (what == COLLECT && watch->kind == MEMREC_GC_INCREMENTAL)
-            watch->kind = MEMREC_GC_FULL;
-        if (watch->cycle_is_over)
-            tell_cycle(watch, whole ? now_ns() - began : MEMREC_UNKNOWN);
-        watch->timed = false;
+        if (what == COLLECT && watch->cycle.kind == MEMREC_GC_INCREMENTAL) {
+            watch->cycle.kind = MEMREC_GC_FULL;
+            watch->cycle.flags = MEMREC_GC_STOPS_WORLD;
+        }
+        tell_cycle(watch, whole ? now_ns() - began : MEMREC_UNKNOWN);
+        watch->asked = false;
     }
     if (what == GENERATIONAL || what == INCREMENTAL)
         watch->generational = what == GENERATIONAL;
