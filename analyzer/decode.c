@@ -836,9 +836,6 @@ static problem decode_mark_rows(struct pass *pass, struct cursor *in)
         }
     }
     size_t argument_bytes = left(&reader.columns[MR_MARKS_ARGUMENTS]);
-    if (left(&reader.columns[MR_MARKS_ARGUMENT_COUNT]) != count) {
-        return bad_marks;
-    }
     struct mark *marks = array_room(&decoder->marks, count, sizeof *marks, false);
     uint64_t *arguments = array_room(&decoder->mark_arguments, argument_bytes + MR_MARK_ARGS_MAX,
                                      sizeof *arguments, false);
