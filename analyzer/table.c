@@ -549,10 +549,19 @@ static enum render_style style_of(const struct table *table, const struct row *r
     static const struct {
         const char *word;
         enum render_style style;
-    } words[] = {{"leak", STYLE_RED},           {"growing", STYLE_YELLOW},
-                 {"undecided", STYLE_YELLOW},   {"cache", STYLE_GREEN},
-                 {"startup", STYLE_GREEN},      {"steady", STYLE_GREEN},
-                 {"lost events", STYLE_YELLOW}, {"gaps", STYLE_YELLOW}};
+    } words[] = {{"leak", STYLE_RED},
+                 {"growing", STYLE_YELLOW},
+                 {"undecided", STYLE_YELLOW},
+                 {"cache", STYLE_GREEN},
+                 {"startup", STYLE_GREEN},
+                 {"steady", STYLE_GREEN},
+                 {"suspect", STYLE_RED},
+                 {"collected", STYLE_GREEN},
+                 {"frames over budget", STYLE_YELLOW},
+                 {"growing evals", STYLE_YELLOW},
+                 {"pool overflows", STYLE_YELLOW},
+                 {"lost events", STYLE_YELLOW},
+                 {"gaps", STYLE_YELLOW}};
     const char *name = table->columns[shown->column].name;
 
     if (shown->type == TYPE_GROUP) {

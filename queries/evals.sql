@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- evals: per evaluated expression: what it allocated, what stayed, which grow run after run.
 --
--- Reads:    run, eval, quantile
+-- Reads:    run, eval_verdict, quantile
 -- Params:
 --   $1 run      ID     the run's id (default: the first)
 --   $2 limit    COUNT  rows to show (default: 20)
@@ -41,47 +41,7 @@
 -- Footer:   {rows} of {all_rows} labels, {suspects} suspected
 -- Empty:    this program told no evaluations; memrec_eval_begin and memrec_eval_end do
 -- Caveat:   heap use is the whole heap's: what other threads or inner evaluations keep counts too.
-WITH told AS (
-    SELECT e.*, COALESCE(e.label, '') AS name
-      FROM eval e
-     WHERE e.run_id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
-),
-counted AS (
-    SELECT run_id, name,
-           COUNT(duration_ns) AS runs,
-           COUNT(*) - COUNT(duration_ns) AS unfinished,
-           COUNT(net_bytes) AS net_told,
-           COUNT(*) FILTER (WHERE net_bytes > 0) AS grew,
-           CAST(SUM(net_bytes) AS BIGINT) AS net_bytes,
-           COUNT(heap_after_gc_bytes - heap_before_bytes) AS kept_told,
-           COUNT(*) FILTER (WHERE heap_after_gc_bytes > heap_before_bytes) AS kept,
-           AVG((heap_after_gc_bytes - heap_before_bytes) * 1.0) AS after_gc_bytes,
-           AVG(alloc_bytes * 1.0) AS alloc_bytes,
-           AVG(alloc_calls * 1.0) AS alloc_calls,
-           AVG(heap_alloc_bytes * 1.0) AS heap_alloc_bytes,
-           MAX(arena_high_water_bytes) AS arena_high_water_bytes,
-           SUM(CASE WHEN gc_ns IS NOT NULL THEN duration_ns END) AS gc_of_ns,
-           SUM(gc_ns) AS gc_ns,
-           CAST(SUM(gc_count) AS BIGINT) AS gc_count,
-           CAST(SUM(duration_ns) AS BIGINT) AS total_ns,
-           MIN(begin_ns) AS first_ns,
-           MAX(begin_ns) AS last_ns
-      FROM told
-     GROUP BY run_id, name
-),
-judged AS (
-    SELECT c.*,
-           CASE
-               WHEN net_told = 0 THEN 'untold'
-               WHEN net_told < 5 THEN 'undecided'
-               WHEN grew * 10 < net_told * 9 THEN 'steady'
-               WHEN kept_told = 0 THEN 'growing'
-               WHEN kept * 10 < kept_told * 9 THEN 'collected'
-               ELSE 'suspect'
-           END AS verdict
-      FROM counted c
-),
-ranked AS (
+WITH ranked AS (
     SELECT j.*,
            COUNT(*) OVER () AS all_rows,
            COUNT(*) FILTER (WHERE verdict = 'suspect') OVER () AS suspects,
@@ -91,8 +51,9 @@ ranked AS (
                WHEN 'undecided' THEN 3
                ELSE 4
            END AS urgency
-      FROM judged j
-     WHERE verdict = COALESCE(CAST($3 AS TEXT), verdict)
+      FROM eval_verdict j
+     WHERE run_id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
+       AND verdict = COALESCE(CAST($3 AS TEXT), verdict)
 )
 SELECT verdict,
        NULLIF(name, '') AS label,

@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- summary: the first screen: is it leaking, how much memory, and what this run does not know.
 --
--- Reads:    run, leak, run_stat_interval, process_tick, allocator_tick, recorder_tick, loss, gap
+-- Reads:    run, leak, run_stat_interval, process_tick, allocator_tick, recorder_tick, loss, gap,
+--           frame_mark, gc, heap, quantile, eval_verdict, span, span_leftover, pool, pool_tick, pool_stale
 -- Params:
 --   $1 run  ID  the run's id (default: the first)
 -- Columns:
---   topic       GROUP  leaks, heap, process, recorder
+--   topic       GROUP  leaks, heap, process, runtime: what the program told of itself, recorder
 --   what        TEXT   name of the figure
 --   value       MIXED  the figure, in its unit; empty: unknown, or the note says it
 --   value_low   MIXED  95 % interval of an estimate; an exact figure repeats itself
@@ -89,6 +90,87 @@ missing AS (
     SELECT (SELECT COUNT(*) FROM gap g JOIN chosen c ON c.id = g.run_id) AS gaps,
            (SELECT COUNT(*) FROM loss l JOIN chosen c ON c.id = l.run_id WHERE l.count > 0) AS kinds
 ),
+-- what the program told of itself, where it did
+framed AS (
+    SELECT SUM(q.told) AS frames,
+           (SELECT COUNT(*)
+              FROM frame_mark f
+              JOIN chosen d ON d.id = f.run_id
+             WHERE f.over_ns IS NOT NULL) AS over_count
+      FROM quantile q
+      JOIN chosen c ON c.id = q.run_id
+     WHERE q.measure = 'frame_mark.duration_ns'
+),
+slowest AS (
+    SELECT f.begin_ns, f.why
+      FROM frame_mark f
+      JOIN chosen c ON c.id = f.run_id
+     WHERE f.over_ns IS NOT NULL
+     ORDER BY f.over_ns DESC, f.begin_ns, f.id
+     LIMIT 1
+),
+collected AS (
+    SELECT COUNT(*) AS collections, MAX(g.end_ns) AS last_ns
+      FROM gc g
+      JOIN chosen c ON c.id = g.run_id
+),
+paused AS (
+    SELECT q.p99, q.told, h.name, ROW_NUMBER() OVER (ORDER BY q.p99 DESC, h.number) AS place
+      FROM quantile q
+      JOIN chosen c ON c.id = q.run_id
+      JOIN heap h ON h.id = q.subject_id
+     WHERE q.measure = 'gc_pause.duration_ns'
+),
+evaluation AS MATERIALIZED (
+    SELECT e.*
+      FROM eval_verdict e
+      JOIN chosen c ON c.id = e.run_id
+),
+evaluated AS (
+    SELECT COUNT(*) AS labels,
+           COUNT(*) FILTER (WHERE e.verdict IN ('suspect', 'growing')) AS growing
+      FROM evaluation e
+),
+worst_eval AS (
+    SELECT e.name, e.first_ns
+      FROM evaluation e
+     WHERE e.verdict IN ('suspect', 'growing')
+     ORDER BY e.verdict DESC, e.net_bytes DESC, e.name
+     LIMIT 1
+),
+worked AS (
+    SELECT COUNT(s.duration_ns) AS spans,
+           COUNT(*) FILTER (WHERE s.ended IN ('failed', 'timed_out')) AS failed
+      FROM span s
+      JOIN chosen c ON c.id = s.run_id
+),
+left_behind AS (
+    SELECT SUM(l.bytes) AS bytes,
+           SUM(l.bytes) * SUM(l.bytes) / NULLIF(SUM(l.bytes_sq), 0) AS n,
+           SQRT(SUM(l.bytes_var) / NULLIF(SUM(l.bytes_sq), 0)) AS spread
+      FROM span_leftover l
+      JOIN chosen c ON c.id = l.run_id
+     WHERE l.spans_after >= 10
+),
+pooled AS (
+    SELECT COUNT(*) AS pools,
+           COUNT(*) FILTER (WHERE t.overflow_count > 0 OR t.exhausted_count > 0) AS too_small,
+           SUM(t.overflow_count) AS overflows, SUM(t.exhausted_count) AS refusals
+      FROM pool p
+      JOIN chosen c ON c.id = p.run_id
+      LEFT JOIN pool_tick t
+        ON t.run_id = p.run_id
+       AND t.pool_id = p.id
+       AND t.time_ns = (SELECT MAX(l.time_ns)
+                          FROM pool_tick l
+                         WHERE l.run_id = p.run_id
+                           AND l.pool_id = p.id)
+),
+forgotten AS (
+    SELECT COUNT(*) AS resets, MIN(e.time_ns) AS first_ns
+      FROM pool_stale e
+      JOIN chosen c ON c.id = e.run_id
+),
 figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS (
     SELECT 100 + s.place, 'leaks', s.verdict,
            CAST(ROUND(s.leak_rate_bytes_per_hour) AS BIGINT),
@@ -170,6 +252,62 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
       FROM reading r
      WHERE r.last_place = 1
        AND r.cgroup_limit_bytes IS NOT NULL
+     UNION ALL
+    SELECT 350, 'runtime', 'frames over budget', f.over_count, NULL, NULL, 'count', s.begin_ns,
+           'of ' || CAST(f.frames AS TEXT)
+               || COALESCE('; the worst because of ' || s.why || ', see report frame_causes', '')
+      FROM framed f
+      LEFT JOIN slowest s ON TRUE
+     WHERE f.frames > 0
+     UNION ALL
+    SELECT 351, 'runtime', 'collections', k.collections, NULL, NULL, 'count', k.last_ns,
+           'see report gc'
+      FROM collected k
+     WHERE k.collections > 0
+     UNION ALL
+    SELECT 352, 'runtime', 'pause p99', p.p99, NULL, NULL, 'ns', NULL,
+           'of ' || CAST(p.told AS TEXT) || ' pauses of heap ' || p.name
+      FROM paused p
+     WHERE p.place = 1
+     UNION ALL
+    SELECT 353, 'runtime', 'growing evals', e.growing, NULL, NULL, 'count', w.first_ns,
+           'of ' || CAST(e.labels AS TEXT) || ' labels' || COALESCE('; first ' || w.name, '')
+      FROM evaluated e
+      LEFT JOIN worst_eval w ON TRUE
+     WHERE e.labels > 0
+     UNION ALL
+    SELECT 354, 'runtime', 'failed spans', w.failed, NULL, NULL, 'count', NULL,
+           'of ' || CAST(w.spans AS TEXT)
+      FROM worked w
+     WHERE w.spans > 0
+     UNION ALL
+    SELECT 355, 'runtime', 'left by spans',
+           CAST(ROUND(l.bytes) AS BIGINT),
+           CAST(ROUND(l.bytes * (1 - (1 - POWER(1 - 1 / (9 * l.n) - 1.96 / (3 * SQRT(l.n)), 3))
+               * l.spread)) AS BIGINT),
+           CAST(ROUND(l.bytes * (1 + ((l.n + 1) / l.n
+               * POWER(1 - 1 / (9 * (l.n + 1)) + 1.96 / (3 * SQRT(l.n + 1)), 3) - 1) * l.spread))
+               AS BIGINT),
+           'bytes', NULL, 'see report span_leftovers'
+      FROM left_behind l
+     WHERE l.bytes IS NOT NULL
+     UNION ALL
+    SELECT 356, 'runtime', 'pool overflows',
+           CAST(COALESCE(p.overflows, 0) + COALESCE(p.refusals, 0) AS BIGINT), NULL, NULL, 'count',
+           NULL,
+           CASE
+               WHEN p.too_small > 0
+               THEN 'and refusals, in ' || CAST(p.too_small AS TEXT) || ' of '
+                   || CAST(p.pools AS TEXT) || ' pools'
+               ELSE 'in none of ' || CAST(p.pools AS TEXT) || ' pools'
+           END
+      FROM pooled p
+     WHERE p.pools > 0
+     UNION ALL
+    SELECT 357, 'runtime', 'forgotten resets', f.resets, NULL, NULL, 'count', f.first_ns,
+           'arenas still full when their frame ended'
+      FROM forgotten f
+     WHERE f.resets > 0
      UNION ALL
     SELECT 400, 'recorder', 'CPU time',
            CAST(ROUND(t.cpu_ns * 1000000.0 / c.duration_ns) AS BIGINT), NULL, NULL,

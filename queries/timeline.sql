@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- timeline: live bytes, allocations and resident memory over time, in equal steps.
 --
--- Reads:    run, timeline, timeline_interval, process_tick
+-- Reads:    run, timeline, timeline_interval, process_tick, gc_pause, mark
 -- Params:
 --   $1 run    ID     the run's id (default: the first)
 --   $2 steps  COUNT  rows to make (default: 20)
@@ -22,7 +22,10 @@
 --   freed_bytes_high  BYTES
 --   rss_bytes         BYTES  resident set, as last read before its end; empty: not read yet
 --   samples           COUNT  allocations sampled in it
--- Table:    end_ns live_bytes alloc_bytes rss_bytes
+--   gc_ns             NS     the program stood for collections, in pauses that began in it; empty: none
+--                            are told
+--   mark              TEXT   first mark in it, and how many more
+-- Table:    end_ns live_bytes alloc_bytes rss_bytes gc_ns mark
 -- Bar:      live_bytes
 -- Caveat:   a peak inside a step does not show; peak has it.
 WITH RECURSIVE chosen AS (
@@ -101,6 +104,29 @@ summed AS (
                         WHERE u.run_id = b.run_id
                           AND u.bucket <= b.last_bucket)
 ),
+pause AS (
+    SELECT p.begin_ns / c.bucket_ns AS bucket, SUM(p.duration_ns) AS ns
+      FROM gc_pause p
+      JOIN counted c ON c.id = p.run_id
+     GROUP BY p.begin_ns / c.bucket_ns
+),
+paused AS (
+    SELECT b.number, COALESCE(SUM(p.ns), 0) AS gc_ns
+      FROM bordered b
+      LEFT JOIN pause p ON p.bucket BETWEEN b.first_bucket AND b.last_bucket
+     WHERE EXISTS (SELECT 1 FROM pause)
+     GROUP BY b.number
+),
+marked AS (
+    SELECT b.number, m.name,
+           ROW_NUMBER() OVER (PARTITION BY b.number ORDER BY m.time_ns, m.id) AS place,
+           COUNT(*) OVER (PARTITION BY b.number) AS marks
+      FROM bordered b
+      JOIN mark m
+        ON m.run_id = b.run_id
+       AND m.time_ns >= b.start_ns
+       AND (m.time_ns < b.end_ns OR b.number + 1 = (SELECT steps FROM counted))
+),
 -- the interval of views.sql, for sums over buckets
 bounded AS (
     SELECT s.*,
@@ -131,6 +157,10 @@ SELECT start_ns,
        CAST(ROUND(COALESCE(freed * (1 + (freed_high - 1) * freed_spread), 0)) AS BIGINT)
            AS freed_bytes_high,
        rss_bytes,
-       CAST(COALESCE(samples, 0) AS BIGINT) AS samples
-  FROM bounded
- ORDER BY number
+       CAST(COALESCE(samples, 0) AS BIGINT) AS samples,
+       CAST(p.gc_ns AS BIGINT) AS gc_ns,
+       m.name || CASE WHEN m.marks > 1 THEN ' +' || CAST(m.marks - 1 AS TEXT) ELSE '' END AS mark
+  FROM bounded b
+  LEFT JOIN paused p ON p.number = b.number
+  LEFT JOIN marked m ON m.number = b.number AND m.place = 1
+ ORDER BY b.number

@@ -200,3 +200,41 @@ FROM (
         CASE WHEN live_blocks_sq > 0 AND live_blocks_var > 0 THEN SQRT(live_blocks_var / live_blocks_sq) ELSE 0.0 END AS live_blocks_spread
     FROM timeline AS summed
 ) AS numbered;
+
+-- Evaluations per label ('' for none), and whether they grow. Five runs that all grow, and as many that are larger after the
+-- collection that follows, would be chance once in 32 times each.
+CREATE VIEW eval_verdict AS
+SELECT
+    counted.*,
+    CASE
+        WHEN net_told = 0 THEN 'untold'
+        WHEN net_told < 5 THEN 'undecided'
+        WHEN grew * 10 < net_told * 9 THEN 'steady'
+        WHEN kept_told = 0 THEN 'growing'
+        WHEN kept * 10 < kept_told * 9 THEN 'collected'
+        ELSE 'suspect'
+    END AS verdict
+FROM (
+    SELECT
+        run_id, COALESCE(label, '') AS name,
+        COUNT(duration_ns) AS runs,
+        COUNT(*) - COUNT(duration_ns) AS unfinished,
+        COUNT(net_bytes) AS net_told,
+        COUNT(*) FILTER (WHERE net_bytes > 0) AS grew,
+        CAST(SUM(net_bytes) AS BIGINT) AS net_bytes,
+        COUNT(heap_after_gc_bytes - heap_before_bytes) AS kept_told,
+        COUNT(*) FILTER (WHERE heap_after_gc_bytes > heap_before_bytes) AS kept,
+        AVG((heap_after_gc_bytes - heap_before_bytes) * 1.0) AS after_gc_bytes,
+        AVG(alloc_bytes * 1.0) AS alloc_bytes,
+        AVG(alloc_calls * 1.0) AS alloc_calls,
+        AVG(heap_alloc_bytes * 1.0) AS heap_alloc_bytes,
+        MAX(arena_high_water_bytes) AS arena_high_water_bytes,
+        SUM(CASE WHEN gc_ns IS NOT NULL THEN duration_ns END) AS gc_of_ns,
+        SUM(gc_ns) AS gc_ns,
+        CAST(SUM(gc_count) AS BIGINT) AS gc_count,
+        CAST(SUM(duration_ns) AS BIGINT) AS total_ns,
+        MIN(begin_ns) AS first_ns,
+        MAX(begin_ns) AS last_ns
+    FROM eval
+    GROUP BY run_id, COALESCE(label, '')
+) AS counted;
