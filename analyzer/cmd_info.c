@@ -665,6 +665,8 @@ static void print_ending(struct page *page, const struct gathered *all)
         show(page, "ended", "%s", sentences[all->end_reason]);
     } else if (all->gap_count && all->gaps[all->gap_count - 1].reason == ring_read_still_running) {
         show(page, "ended", "not yet: the process is still being recorded");
+    } else if (all->gap_count && all->gaps[all->gap_count - 1].reason == ring_read_other_version) {
+        show(page, "ended", "not in order; %s", ring_read_other_version);
     } else if (trace_rings_found(all->trace)) {
         show(page, "ended", "killed; its last %s events are still in shared memory",
              count_words(recovered).text);
