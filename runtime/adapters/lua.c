@@ -588,6 +588,8 @@ static int collect_timed(lua_State *L)
             watch->cycle.kind = MEMREC_GC_FULL;
             watch->cycle.flags = MEMREC_GC_STOPS_WORLD;
         }
+        if (whole) /* the other finalizers ran, too */
+            watch->cycle.used_after_bytes = watch->high_bytes = watch->live_bytes;
         tell_cycle(watch, whole ? now_ns() - began : MEMREC_UNKNOWN);
         watch->asked = false;
     }
