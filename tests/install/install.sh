@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # install.sh CC -- installs into an empty prefix and uses it as a stranger would: find_package,
-# pkg-config, a static link, LD_PRELOAD and `memanalyze record`. Each way must leave a trace that
-# memanalyze can import, and the program's output must be its own.
+# pkg-config, a static link, C++, the header alone, LD_PRELOAD and `memanalyze record`. Each way must leave a trace
+# that memanalyze can import, with what the program told in it, and the program's output must be its own.
 set -eu
 
 cc=$1
@@ -28,6 +28,16 @@ check_trace() {
     echo "$1: $samples samples"
 }
 
+# The trace $1 also holds what the program told.
+check_told() {
+    told=$("$memanalyze" query --format csv "$1.db" \
+        "SELECT (SELECT count(*) FROM span), (SELECT count(*) FROM frame_mark), (SELECT sum(alloc_calls) FROM frame_mark)" | sed 1d)
+    [ "$told" = "16,16,65536" ] || {
+        echo "$1: spans, frames and their allocations are $told, not 16,16,65536"
+        exit 1
+    }
+}
+
 # run NAME program...: with the variable set, prints "done" and leaves NAME.zst.
 run() {
     name=$1
@@ -49,8 +59,19 @@ cmake --build stranger >>stranger.log 2>&1 || {
     cat stranger.log
     exit 1
 }
-run find_package ./stranger/linked
-run static ./stranger/inside
+for way in linked inside cplusplus; do
+    run $way ./stranger/$way
+    check_told $way.zst
+done
+
+# Header-only: nothing is linked, so it runs alone and tells what it does when the library is preloaded.
+if readelf -d stranger/header_only | grep 'NEEDED.*memrec'; then
+    echo "header-only, but linked with the library"
+    exit 1
+fi
+[ "$(./stranger/header_only)" = "done" ]
+run header_only env LD_PRELOAD="$libdir/libmemrec.so" ./stranger/header_only
+check_told header_only.zst
 
 PKG_CONFIG_PATH=$libdir/pkgconfig
 export PKG_CONFIG_PATH
@@ -58,6 +79,7 @@ export PKG_CONFIG_PATH
 $cc -DWITH_MEMREC "$SOURCE_DIR/tests/install/stranger/main.c" -o pkg_config \
     $(pkg-config --cflags --libs memrec) -Wl,-rpath,"$libdir"
 run pkg_config ./pkg_config
+check_told pkg_config.zst
 
 $cc "$SOURCE_DIR/tests/install/stranger/main.c" -o plain
 run preload env LD_PRELOAD="$libdir/libmemrec.so" ./plain
