@@ -42,7 +42,7 @@ WITH chosen AS (
 pooled AS (
     SELECT p.*, c.duration_ns,
            COALESCE(p.capacity_bytes, p.capacity_slots * COALESCE(p.slot_bytes, 1)) AS capacity,
-           CASE WHEN p.kind = 'connection' AND p.slot_bytes IS NULL THEN 'count' ELSE 'bytes' END
+           CASE WHEN p.kind = 'connection' AND COALESCE(p.slot_bytes, 1) = 1 THEN 'count' ELSE 'bytes' END
                AS unit,
            (SELECT MAX(t.time_ns)
               FROM pool_tick t

@@ -53,7 +53,10 @@ told_sum AS (
     SELECT d.heap_id, d.generation,
            MAX(CASE WHEN d.is_last = 1 THEN d.and_older ELSE 0 END) AS and_older,
            COALESCE(SUM(d.objects) FILTER (WHERE d.is_last = 1), 0) AS objects,
-           SUM(d.bytes) FILTER (WHERE d.is_last = 1) AS bytes,
+           CASE
+               WHEN COUNT(d.bytes) > 0
+               THEN COALESCE(SUM(d.bytes) FILTER (WHERE d.is_last = 1), 0)
+           END AS bytes,
            CASE
                WHEN t.first_id < t.last_id
                THEN COALESCE(SUM(d.objects) FILTER (WHERE d.is_last = 1), 0)
