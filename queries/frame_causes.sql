@@ -13,10 +13,10 @@
 --   begin_ns          NS     when it began, since the start of the run
 --   duration_ns       NS     how long it took
 --   over_ns           NS     beyond the budget
---   why               TEXT   gc: collections took at least half of what is over; faults: page faults
---                            that waited for a disk, or four times as many as usual; allocation:
---                            four times as much as usual; other: none of these; unknown: nothing
---                            was told that could explain it
+--   why               TEXT   what can explain half of what is over: gc: collections, as measured;
+--                            faults: at 1 us a page, 1 ms one from disk; allocation: at 200 ns each
+--                            and 0.25 ns a byte; other: none of these, the code itself; unknown:
+--                            nothing was told that could explain it
 --   gc_ns             NS     it stood for collections; empty: no collections are told
 --   gc_count          COUNT  collections begun inside it
 --   alloc_bytes       BYTES  allocated in it, exact; empty: it began and ended on two threads
@@ -136,9 +136,9 @@ SELECT stream,
            WHEN 'gc' THEN 'It stood ' || gc_ms || ' ms for collections'
                || COALESCE(', longest for a ' || gc_kind || ' one of heap ' || heap, '')
                || COALESCE('; before that allocated ' || words, '') || '.'
-           WHEN 'allocation' THEN 'It allocated more than four times as much as half of its stream''s frames'
+           WHEN 'allocation' THEN 'What it allocated can explain half of the excess or more'
                || COALESCE(', most of its time in ' || phase, '') || '.'
-           WHEN 'faults' THEN 'It touched many pages for the first time, or some that were swapped out'
+           WHEN 'faults' THEN 'Its page faults can explain half of the excess or more'
                || COALESCE(', most of its time in ' || phase, '') || '.'
            WHEN 'other' THEN 'Neither collections, allocation nor page faults explain it'
                || COALESCE('; it spent most of its time in ' || phase, '') || '.'

@@ -268,7 +268,7 @@ CREATE TABLE frame_mark (                -- one frame
     minor_faults    INTEGER,             -- page faults of its thread; NULL: too short to be asked
     major_faults    INTEGER,
     over_ns         INTEGER,             -- beyond its budget; NULL: inside, or no budget
-    why             TEXT                 -- of a frame over budget: gc, allocation, faults, other, unknown; NULL: inside it
+    why             TEXT                 -- of a frame over budget, what can explain half of over_ns: gc (as measured), faults (at 1 us, from disk 1 ms), allocation (at 200 ns and 0.25 ns a byte), other: none of these, unknown: nothing was told; NULL: inside it
 ) STRICT;
 -- The reports ask for the worst frames of a stream and for those over budget.
 CREATE INDEX frame_mark_over ON frame_mark (run_id, stream_id, over_ns) WHERE over_ns IS NOT NULL;
