@@ -13,10 +13,13 @@
  *   used      whole blocks that are not free: the collector counts nothing finer
  *   after     an estimate: most blocks are swept later, when they are needed. What sweeping found until
  *             the next collection began is taken off then (previous_after_bytes)
- *   reclaimed the collector's own figure at the end of the collection, without what it sweeps later
+ *   reclaimed the collector's own figure, since the collection before ended: most of it was dead then already,
+ *             and swept in between. Over the whole run it is what the collector counted
  *
  * Not told: single objects. GC_malloc could be watched, but nothing tells when the sweep takes an object
  * back, so every one of them would look leaked.
+ *
+ * The collector does not scan the recorder's own data: the program collects as often as it would without.
  *
  * The callbacks run on the collecting thread with the collector's lock held, for a part of the time while
  * all other threads stand: only the collector's `_unsafe` getter and memrec's own calls may run here. The
@@ -27,6 +30,7 @@
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #define HOOK __attribute__((visibility("default")))
@@ -51,15 +55,18 @@ struct heap_facts { /* the first members of struct GC_prof_stats_s; it only grow
     size_t collections;
     size_t helpers;
     size_t reclaimed_since_bytes; /* since the last collection marked */
+    size_t reclaimed_before_bytes;
 };
 
 typedef void (*event_fn)(int event);
 typedef void (*resize_fn)(size_t heap_bytes);
+typedef int (*roots_fn)(const char *library, void *start, size_t bytes);
 
 HOOK void GC_set_on_collection_event(event_fn run);
 HOOK event_fn GC_get_on_collection_event(void);
 HOOK void GC_set_on_heap_resize(resize_fn run);
 HOOK resize_fn GC_get_on_heap_resize(void);
+HOOK void GC_register_has_static_roots_callback(roots_fn run);
 HOOK void GC_gcollect(void);
 
 static struct {
@@ -67,6 +74,7 @@ static struct {
     event_fn (*get_on_event)(void);
     void (*set_on_resize)(resize_fn run);
     resize_fn (*get_on_resize)(void);
+    void (*set_on_roots)(roots_fn run);
     size_t (*get_facts)(struct heap_facts *out, size_t bytes);
     void (*collect)(void);
     int (*is_incremental)(void);
@@ -88,6 +96,7 @@ static memrec_heap_id heap;
 static memrec_name_id explicit_reason;
 static event_fn program_on_event;
 static resize_fn program_on_resize;
+static roots_fn program_on_roots;
 static _Thread_local int asked; /* this thread is inside GC_gcollect */
 
 static struct {
@@ -96,6 +105,7 @@ static struct {
     bool ended_once;      /* the next two are known */
     size_t after_bytes;   /* of the last collection, as told then */
     size_t swept_by_then; /* reclaimed_since_bytes at that moment */
+    size_t reclaimed_bytes; /* ever, at that moment */
 } cycle;
 
 static struct heap_facts facts_now(void)
@@ -138,11 +148,13 @@ static void end_cycle(void)
 
     end.flags = MEMREC_GC_APPROXIMATE;
     end.used_after_bytes = used_bytes(&facts);
-    end.reclaimed_bytes = facts.reclaimed_since_bytes;
+    size_t reclaimed = facts.reclaimed_before_bytes + facts.reclaimed_since_bytes;
+    end.reclaimed_bytes = reclaimed - cycle.reclaimed_bytes;
     cycle.open = false;
     cycle.ended_once = true;
     cycle.after_bytes = used_bytes(&facts);
     cycle.swept_by_then = facts.reclaimed_since_bytes;
+    cycle.reclaimed_bytes = reclaimed;
     memrec_gc_end(heap, &end);
     memrec_heap_usage(heap, used_bytes(&facts), facts.heap_bytes, MEMREC_UNKNOWN);
 }
@@ -186,6 +198,19 @@ static void on_resize(size_t heap_bytes)
         run(heap_bytes);
 }
 
+/* May the data of a library hold pointers to objects? The recorder's does not, and is half a megabyte: scanned, it
+ * would make the collector wait longer for its next collection. */
+static int on_roots(const char *library, void *start, size_t bytes)
+{
+    uintptr_t recorders[] = {(uintptr_t)memrec_on_, (uintptr_t)&cycle};
+
+    for (unsigned i = 0; i < 2; i++)
+        if (recorders[i] - (uintptr_t)start < bytes)
+            return 0;
+    roots_fn run = __atomic_load_n(&program_on_roots, __ATOMIC_ACQUIRE);
+    return run ? run(library, start, bytes) : 1;
+}
+
 /* memrec_collect's answer: only a thread the collector knows can be scanned. */
 static int collect(void *context)
 {
@@ -205,6 +230,7 @@ __attribute__((constructor)) static void attach(void)
     found &= find(&gc.collect, "GC_gcollect");
     found &= find(&gc.set_on_resize, "GC_set_on_heap_resize");
     found &= find(&gc.get_on_resize, "GC_get_on_heap_resize");
+    found &= find(&gc.set_on_roots, "GC_register_has_static_roots_callback");
     found &= find(&gc.set_on_event, "GC_set_on_collection_event");
     found &= find(&gc.get_on_event, "GC_get_on_collection_event");
     find(&gc.is_incremental, "GC_is_incremental_mode");
@@ -217,6 +243,7 @@ __attribute__((constructor)) static void attach(void)
     attached = true;
     program_on_event = gc.get_on_event();
     program_on_resize = gc.get_on_resize();
+    gc.set_on_roots(on_roots);
     gc.set_on_event(on_event);
     gc.set_on_resize(on_resize);
 }
@@ -254,6 +281,14 @@ HOOK resize_fn GC_get_on_heap_resize(void)
     if (attached)
         return __atomic_load_n(&program_on_resize, __ATOMIC_ACQUIRE);
     return REAL(get_on_resize, "GC_get_on_heap_resize") ? gc.get_on_resize() : NULL;
+}
+
+HOOK void GC_register_has_static_roots_callback(roots_fn run)
+{
+    if (attached)
+        __atomic_store_n(&program_on_roots, run, __ATOMIC_RELEASE);
+    else if (REAL(set_on_roots, "GC_register_has_static_roots_callback"))
+        gc.set_on_roots(run);
 }
 
 HOOK void GC_gcollect(void)

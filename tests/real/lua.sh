@@ -18,7 +18,7 @@ adapters=$(dirname "$LIBMEMREC")/memrec/adapters
 
 # ask SELECT: its rows, without the header.
 ask() {
-    "$MEMANALYZE" query --format csv run.db "$1" | sed 1d
+    "$MEMANALYZE" query --format csv run.db "$(echo "$1" | tr '\n' ' ')" | sed 1d
 }
 
 # is NAME GOT WANTED
