@@ -11,35 +11,30 @@
 
 #define FRAMES_ABOVE_MAX 96u /* so that some native ones always follow */
 
-static __thread struct {
-    size_t (*fill)(void *context, memrec_place_id *places, size_t max);
-    void *context;
-    unsigned how;
-} provider;
+MR_THREAD_LOCAL struct mr_provider mr_provider;
 
 struct mr_provided mr_provider_frames(uint64_t *frames)
 {
     struct mr_provided provided = {0};
-    if (!provider.fill)
-        return provided;
     memrec_place_id places[MR_STACK_DEPTH_MAX];
-    size_t max = provider.how == MEMREC_STACK_INSTEAD ? MR_STACK_DEPTH_MAX : FRAMES_ABOVE_MAX;
-    size_t count = provider.fill(provider.context, places, max);
+    size_t max = mr_provider.how == MEMREC_STACK_INSTEAD ? MR_STACK_DEPTH_MAX : FRAMES_ABOVE_MAX;
+    size_t count = mr_provider.fill(mr_provider.context, places, max);
     provided.truncated = count >= max;
     for (size_t i = 0; i < count && i < max; i++)
         if (places[i]) /* 0: the table of places was full, and that is counted */
             frames[provided.frames++] = MR_PLACE_PC + places[i];
-    provided.instead = provider.how == MEMREC_STACK_INSTEAD && provided.frames > 0;
+    provided.instead = mr_provider.how == MEMREC_STACK_INSTEAD && provided.frames > 0;
     return provided;
 }
 
 API void memrec_stack_provider(size_t (*fill)(void *context, memrec_place_id *places, size_t max),
                                void *context, unsigned how)
 {
-    provider.fill = NULL; /* a signal handler meets the old one whole, none, or the new one whole */
+    mr_provider.fill =
+        NULL; /* a signal handler meets the old one whole, none, or the new one whole */
     atomic_signal_fence(memory_order_seq_cst);
-    provider.context = context;
-    provider.how = how;
+    mr_provider.context = context;
+    mr_provider.how = how;
     atomic_signal_fence(memory_order_seq_cst);
-    provider.fill = fill;
+    mr_provider.fill = fill;
 }

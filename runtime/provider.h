@@ -6,9 +6,15 @@
 #ifndef MEMREC_PROVIDER_H
 #define MEMREC_PROVIDER_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "thread.h"
+
+/* The calling thread's; fill NULL: it has none. */
+struct mr_provider {
+    size_t (*fill)(void *context, uint32_t *places, size_t max);
+    void *context;
+    unsigned how;
+};
+extern MR_THREAD_LOCAL struct mr_provider mr_provider;
 
 struct mr_provided {
     size_t frames;
@@ -16,8 +22,7 @@ struct mr_provided {
     bool truncated; /* there may be more */
 };
 
-/* Asks the calling thread's provider, if it has one, inside the guard: `frames` has room for
- * MR_STACK_DEPTH_MAX. */
+/* Asks the calling thread's provider, which it has, inside the guard: `frames` has room for MR_STACK_DEPTH_MAX. */
 struct mr_provided mr_provider_frames(uint64_t *frames);
 
 #endif

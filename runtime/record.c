@@ -134,14 +134,16 @@ struct stack {
 };
 
 /* The stack of the calling thread from `caller` on, the interpreter's frames before the native ones. */
-static struct stack take_stack(struct mr_ring *ring, struct mr_registers caller,
-                               uint64_t frames[MR_STACK_DEPTH_MAX])
+static inline struct stack take_stack(struct mr_ring *ring, struct mr_registers caller,
+                                      uint64_t frames[MR_STACK_DEPTH_MAX])
 {
     static_assert(sizeof(uintptr_t) == sizeof(uint64_t), "frames are words");
     struct mr_session *session = &mr_session;
     struct mr_stack_bounds bounds = mr_stack_bounds_here();
-    struct mr_provided provided = mr_provider_frames(frames);
+    struct mr_provided provided = {0};
     struct stack stack = {0};
+    if (__builtin_expect(mr_provider.fill != NULL, 0))
+        provided = mr_provider_frames(frames);
     if (session->walks && provided.frames == 0) {
         stack.walked = mr_unwind_again(&session->walks[ring - session->rings], caller, bounds);
         if (stack_is_known(ring, stack.walked.hash, &stack.place))
@@ -160,8 +162,9 @@ static struct stack take_stack(struct mr_ring *ring, struct mr_registers caller,
     return stack;
 }
 
-void mr_record_kept(struct mr_thread_slot *self, const struct mr_kept *kept,
-                    struct mr_registers caller)
+/* In line where it is called: in full mode all of it runs for each block. */
+static inline __attribute__((always_inline)) void
+publish(struct mr_thread_slot *self, const struct mr_kept *kept, struct mr_registers caller)
 {
     struct mr_session *session = &mr_session;
     uint64_t *data;
@@ -205,6 +208,12 @@ void mr_record_kept(struct mr_thread_slot *self, const struct mr_kept *kept,
     }
 }
 
+void mr_record_kept(struct mr_thread_slot *self, const struct mr_kept *kept,
+                    struct mr_registers caller)
+{
+    publish(self, kept, caller);
+}
+
 /* The bytes a sample stands for, as the probes tell them: size / p. */
 static uint64_t weighted_bytes(size_t size, uint32_t interval_code)
 {
@@ -238,7 +247,7 @@ static void *finish(struct call call, void *block, size_t size, unsigned op,
             .op = op,
             .interval_code = call.interval_code,
         };
-        mr_record_kept(call.self, &kept, caller);
+        publish(call.self, &kept, caller);
         PROBE_ALLOC(block, size, weighted_bytes(size, call.interval_code));
         if (mr_load_relaxed(&mr_session.allocator_wanted))
             mr_gauges_read_allocator();

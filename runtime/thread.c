@@ -191,10 +191,6 @@ static uint32_t draw(uint64_t random[2], struct countdown of, uint64_t total_byt
 {
     struct mr_session *session = &mr_session;
     uint32_t code = mr_load_relaxed(&session->interval_code);
-    if (session->full) { /* the countdown stays 0: every allocation takes the slow path */
-        mr_store_relaxed(of.base, total_bytes);
-        return code;
-    }
     uint64_t base_interval = session->options.interval_bytes;
     uint64_t countdown = mr_sampler_draw(random, mr_interval_bytes(base_interval, code));
     if (countdown > COUNTDOWN_INTERVALS_MAX * base_interval) {
@@ -230,12 +226,18 @@ static bool bytes_so_far(struct countdown of, uint64_t *out)
 
 void mr_thread_draw(struct mr_thread_slot *self, uint64_t total_bytes)
 {
-    self->interval_code = draw(self->random, COUNTDOWN_OF(self), total_bytes);
+    if (mr_session.full) /* the countdown stays 0: every allocation takes the slow path */
+        mr_store_relaxed(&self->bytes_base, total_bytes);
+    else
+        self->interval_code = draw(self->random, COUNTDOWN_OF(self), total_bytes);
 }
 
 void mr_heap_draw(struct mr_thread_slot *self, struct mr_heap_slot *slot, uint64_t total_bytes)
 {
-    slot->interval_code = draw(self->random, COUNTDOWN_OF(slot), total_bytes);
+    if (mr_session.full)
+        mr_store_relaxed(&slot->bytes_base, total_bytes);
+    else
+        slot->interval_code = draw(self->random, COUNTDOWN_OF(slot), total_bytes);
 }
 
 void mr_thread_draw_again(struct mr_thread_slot *self)
