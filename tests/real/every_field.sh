@@ -151,18 +151,18 @@ for db in 1 4096; do
             WHERE f.number = 2 AND name = 'logic'")"
     cells $db evals -- label="(+ 1 2)" runs=1 grew=1 net_bytes=122 after_gc_bytes=430002 alloc_bytes=30303 alloc_calls=1 \
         heap_alloc_bytes=444 arena_high_water_bytes=4567 gc_count=5 unfinished=0
-    cells $db spans --set spans_after=1 -- kind=request spans=2 failed=1 cancelled=0 items=21 regressed=1 progress_regressions=1 \
+    cells $db spans --spans-after 1 -- kind=request spans=2 failed=1 cancelled=0 items=21 regressed=1 progress_regressions=1 \
         heap_alloc_bytes=167 leaving=1 first_p50_ns="$(ask $db "SELECT first_result_ns FROM span WHERE items = 21")"
     cells $db spans -- kind=job cancelled=1
-    cells $db span_leftovers --set spans_after=1 -- kind=request function=block left_bytes=1048576 left_blocks=1 gcs_after=10 samples=1
+    cells $db span_leftovers --spans-after 1 -- kind=request function=block left_bytes=1048576 left_blocks=1 gcs_after=10 samples=1
     cells $db gc -- heap="every heap" kind=all collections=30 reclaimed_bytes=8999970 promoted_bytes=180090 pauses=30 \
         pause_p50_ns=345678 wrong_claims=18 claims=18 claimed_bytes=43272 unfinished=0
     cells $db gc -- kind=full collections=6 pauses=6 pause_max_ns=345678 reclaimed_bytes=2399988
     cells $db gc -- kind=major collections=6 reclaimed_bytes=1799970 promoted_bytes=60030
     cells $db survival -- heap="every heap" survived="1 to 5" source=told objects=2203 bytes=22030
     cells $db survival -- heap="every heap" survived="1 to 5" source=sampled objects=11 bytes=11534336
-    cells $db survivors --set survived=2 -- class=EveryClass source=told old_objects=1201 old_bytes=12010
-    cells $db survivors --set survived=5 --set by=site -- heap="every heap" source=sampled old_objects=11
+    cells $db survivors --survived 2 -- class=EveryClass source=told old_objects=1201 old_bytes=12010
+    cells $db survivors --survived 5 --by site -- heap="every heap" source=sampled old_objects=11
     cells $db pools -- pool="a slab" kind=slab used=8008 capacity=161616 high_water=9009 reserved=10010 overflow_count=1 \
         overflow_bytes=707 wait_count=1 wait_mean_ns=12345 exhausted_count=3 slots=6 free_slots=2 free_runs=2 longest_free_run=1
     cells $db pools -- pool="every arena" used=0 high_water=4096 overflow_count=8 overflow_bytes=6216 reset_count=2 forgotten_resets=2
