@@ -230,10 +230,12 @@ static status end_block(struct import *import, const struct block *block, uint64
     struct voice_columns told;
 
     told.count = 0;
-    TRY(rollup_free(import->rollup, &rolled, death_ns));
     if (voice_speaks(import->voice)) {
         TRY(voice_died(import->voice, block->context, thread, &told));
+        rolled.old = told.count > VOICE_GENERATIONS && told.at[VOICE_GENERATIONS] != UNKNOWN &&
+                     told.at[VOICE_GENERATIONS] >= ROLLUP_OLD;
     }
+    TRY(rollup_free(import->rollup, &rolled, death_ns));
     return write_sample(import, block, rolled.weight, death_ns,
                         thread == NOBODY ? 0 : import->run.thread_rows[thread].id, &told);
 }

@@ -278,7 +278,8 @@ static status finish_run(struct import *import, uint64_t temporary_ns)
     TRY(result);
     TRY(voice_write(import->voice));
     TRY(stack_table_name(import->stacks, import->symbolizer));
-    TRY(leak_rows_write(import->rollup, import->stacks, import->db, run->id, run->last_ns));
+    TRY(leak_rows_write(import->rollup, import->stacks, import->db, run->id, run->last_ns,
+                        voice_collected_ns(import->voice)));
     TRY(import_ticks_flush(import->ticks));
     TRY(write_threads(import));
     TRY(write_capabilities(import));

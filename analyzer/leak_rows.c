@@ -39,7 +39,7 @@ struct merged { /* a group's site, summed */
 struct judge {
     const struct rollup *rollup;
     const struct stack_table *stacks;
-    uint64_t end_ns;
+    uint64_t end_ns, collected_ns;
     uint32_t witnesses;  /* stacks that say how the program treats its memory */
     double freed_shares; /* sum over them of the share of their samples that was freed */
     struct member *members;
@@ -130,6 +130,7 @@ static void judge_group(struct judge *judge, const struct member *members, size_
     struct judged *judged = &judge->judged[judge->judged_count++];
     struct leak_site site = {.bucket_ns = rollup_bucket_ns(judge->rollup),
                              .end_ns = judge->end_ns ? judge->end_ns : 1,
+                             .collected_ns = judge->collected_ns,
                              .oldest_birth_ns = UNKNOWN};
     double most = -1;
     uint32_t others = judge->witnesses;
@@ -149,6 +150,7 @@ static void judge_group(struct judge *judge, const struct member *members, size_
         site.samples += from->allocated.samples;
         site.live_samples += from->end.samples;
         site.freed += from->freed;
+        site.freed_old += from->freed_old;
         if (is_witness(judge, from)) {
             others--;
             others_freed -= freed_share(from);
@@ -317,7 +319,7 @@ static status correct_and_write(struct judge *judge, struct db *db, int64_t run_
 }
 
 status leak_rows_write(const struct rollup *rollup, const struct stack_table *stacks, struct db *db,
-                       int64_t run_id, uint64_t end_ns)
+                       int64_t run_id, uint64_t end_ns, uint64_t collected_ns)
 {
     struct judge *judge = calloc(1, sizeof *judge);
     uint32_t stack_count = rollup_stack_count(rollup);
@@ -326,7 +328,8 @@ status leak_rows_write(const struct rollup *rollup, const struct stack_table *st
     if (!judge) {
         return no_memory();
     }
-    *judge = (struct judge){.rollup = rollup, .stacks = stacks, .end_ns = end_ns};
+    *judge = (struct judge){
+        .rollup = rollup, .stacks = stacks, .end_ns = end_ns, .collected_ns = collected_ns};
     judge->members = calloc(stack_count + 1, sizeof *judge->members);
     judge->judged = calloc(stack_count + 1, sizeof *judge->judged);
     if (!judge->members || !judge->judged) {

@@ -11,9 +11,9 @@
 #include "stack_table.h"
 
 /* Judges the sites of a finished run and writes their rows. Functions must have names
- * (stack_table_name). */
+ * (stack_table_name). `collected_ns` as in leak_test.h. */
 STATUS_MUST_USE status leak_rows_write(const struct rollup *rollup,
                                        const struct stack_table *stacks, struct db *db,
-                                       int64_t run_id, uint64_t end_ns);
+                                       int64_t run_id, uint64_t end_ns, uint64_t collected_ns);
 
 #endif

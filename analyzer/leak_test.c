@@ -17,6 +17,7 @@ static const double limit_factor = 1.25;  /* over the 99 % quantile */
 static const double limit_few = 1.6;   /* over the longest life, when fewer than LIVES_FEW ended */
 static const double limit_none = 0.05; /* of the run, when none was freed */
 static const double old_deaths_max = 0.5; /* per block and run length, beyond the limit */
+static const double old_freed_max = 0.1;  /* of the blocks that survived three collections */
 static const double tidy_share = 0.9;     /* freed by the other sites of a program that tidies up */
 enum { LIVES_FEW = 20, ONSETS = LEAK_WINDOWS - 3 };
 
@@ -275,6 +276,31 @@ static bool old_ones_die(const struct leak_site *site, double limit_ns)
     return deaths + 1 > old_deaths_max * runs_at_risk;
 }
 
+/* Whether blocks that survived three collections are still freed, or too few did. */
+static bool collected_die(const struct leak_site *site, const struct leak_finding *found)
+{
+    double freed = (double)site->freed_old;
+
+    return freed + 1 > old_freed_max * (freed + (double)found->over_age + 1);
+}
+
+/* Whether survivors come, since any window of the births between, in proportion to what was allocated. */
+static bool find_leak(const struct leak_site *site, double begin_ns, double last_ns,
+                      struct leak_finding *out)
+{
+    if (last_ns - begin_ns < judged_min * (double)site->end_ns) {
+        return false;
+    }
+    struct cohorts cohorts = cohorts_between(site, begin_ns, last_ns);
+    for (int first = 0; first < ONSETS; first++) {
+        if (leaks_since(&cohorts, first, out)) {
+            measure_leak(site, &cohorts, first, out);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- the benign readings ---- */
 
 /* Whether more was alive, block for block, in each later third of the run than in the one
@@ -354,7 +380,13 @@ static void explain_leak(const struct leak_site *site, struct leak_finding *out)
              "proportion to what was allocated",
              (double)out->over_age, (double)out->judged, time_text(onset, (double)out->onset_ns),
              out->windows_occupied, out->windows);
-    if (site->freed) {
+    if (out->collected) {
+        REASON(
+            out,
+            "%s; no start-up data, since they go on coming, and no cache or queue, since all have "
+            "survived three collections or more, after which hardly any block here was freed (%.0f).",
+            evidence, (double)site->freed_old);
+    } else if (site->freed) {
         REASON(
             out,
             "%s, though 99 %% of the freed lived no longer than %s; no start-up data, since "
@@ -481,7 +513,6 @@ void leak_judge(const struct leak_site *site, struct leak_finding *out)
 {
     double end_ns = (double)site->end_ns;
     double limit_ns = limit_none * end_ns;
-    bool leaks = false;
 
     *out = (struct leak_finding){.p_value = -1,
                                  .onset_ns = UNKNOWN,
@@ -514,20 +545,17 @@ void leak_judge(const struct leak_site *site, struct leak_finding *out)
     double begin_ns = startup_share * end_ns;
     double last_ns = fmin(judged_end * end_ns, end_ns - limit_ns);
     bool decidable = last_ns - begin_ns >= judged_min * end_ns;
-    if (decidable) {
-        struct cohorts cohorts = cohorts_between(site, begin_ns, last_ns);
+    bool leaks = find_leak(site, begin_ns, last_ns, out);
+    bool old_die = leaks && old_ones_die(site, limit_ns);
+    if (!leaks || old_die) {
+        double collected_ns = fmin(judged_end * end_ns, (double)site->collected_ns);
 
-        for (int first = 0; first < ONSETS && !leaks; first++) {
-            leaks = leaks_since(&cohorts, first, out);
-            if (leaks) {
-                measure_leak(site, &cohorts, first, out);
-            }
+        out->collected = find_leak(site, begin_ns, collected_ns, out) && !collected_die(site, out);
+        if (!out->collected) {
+            forget_leak(out);
+            judge_benign(site, decidable, old_die, out);
+            return;
         }
-    }
-    if (!leaks || old_ones_die(site, limit_ns)) {
-        forget_leak(out);
-        judge_benign(site, decidable, leaks, out);
-        return;
     }
     out->verdict =
         !site->freed && site->others_freed_share >= 0 && site->others_freed_share < tidy_share

@@ -8,6 +8,10 @@
  *   over age   born longer ago than `limit`: 1.25 times the 99 % quantile of the freed blocks' lives
  *   judged     births after the first 15 % of the run and before (end - limit), at most 90 %
  *
+ * Where a program tells its collections, survivors of three of them are over age too, as long as hardly any block
+ * was freed at that age. This finds the leak whose site also has a few long lives, such as the arrays
+ * that hold what is leaked.
+ *
  * Pure functions of counts; no clock, no memory, no database.                                     */
 #ifndef MEMANALYZE_LEAK_TEST_H
 #define MEMANALYZE_LEAK_TEST_H
@@ -37,6 +41,8 @@ struct leak_site {                 /* what is known about the blocks of a site *
     uint64_t bucket_ns, end_ns;
     const uint32_t *lifetimes; /* ROLLUP_LIFETIMES counts of freed blocks; NULL: none was freed */
     uint64_t freed, longest_ns;
+    uint64_t freed_old;    /* of these, those that had survived three collections */
+    uint64_t collected_ns; /* births before it have; 0: nobody tells so many */
     uint64_t samples, live_samples;
     uint64_t oldest_birth_ns; /* of a survivor; UNKNOWN: none */
     /* Mean over the other sites: how much of theirs was freed, 0 to 1; negative: too few to tell. */
@@ -51,6 +57,7 @@ struct leak_finding {
     uint64_t limit_ns;                  /* older is over age */
     uint64_t over_age;                  /* survivors since the onset that are */
     uint64_t judged;                    /* allocations since the onset that are old enough */
+    bool collected;                     /* over age is: survived three collections */
     unsigned windows, windows_occupied; /* since the onset, with over-age survivors */
     double rate_bytes_per_hour, rate_low, rate_high; /* negative: no leak seen */
     double share, share_low, share_high;             /* of bytes; negative: cannot be told */

@@ -487,6 +487,7 @@ static status count_lifetime(struct rollup *rollup, struct site *site,
     }
     site->lifetimes[lifetime_bucket(lifetime_ns)]++;
     site->freed++;
+    site->freed_old += block->old;
     site->longest_ns = higher(site->longest_ns, lifetime_ns);
     class->samples++;
     class->bytes += bytes;

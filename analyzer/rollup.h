@@ -23,6 +23,7 @@ enum {
     ROLLUP_LIFETIME_OCTAVES = 40, /* from 2^8 ns: to three days */
     ROLLUP_LIFETIMES = ROLLUP_LIFETIME_STEPS * ROLLUP_LIFETIME_OCTAVES,
     ROLLUP_LIFETIME_LOW = 8,
+    ROLLUP_OLD = 3, /* collections; what survives them was not garbage that waited */
 };
 
 struct sums {
@@ -47,6 +48,7 @@ struct site { /* everything about one stack in one run; what each event touches 
     uint64_t live_first_ns;               /* ... since the site last had nothing alive ... */
     uint64_t peak_first_ns, peak_last_ns; /* ... at the peak */
     uint64_t freed, longest_ns;
+    uint64_t freed_old;  /* of the freed, those that had survived ROLLUP_OLD collections */
     uint32_t *lifetimes; /* histogram of the freed; NULL: none was */
     uint32_t stack_id;
     bool has_now;
@@ -64,6 +66,7 @@ struct rollup_block { /* a sample, as seen by the sums */
     uint32_t extra_bytes;
     uint32_t stack_id; /* 0: lost */
     uint32_t thread;   /* dense number of the caller's */
+    bool old;          /* of one that is freed: it had survived ROLLUP_OLD collections */
     double weight;
 };
 

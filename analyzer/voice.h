@@ -25,7 +25,7 @@ struct voice_moment {
     int64_t thread_id; /* thread.id; 0: none */
 };
 
-enum { VOICE_SAMPLE_COLUMNS = 11 };
+enum { VOICE_SAMPLE_COLUMNS = 11, VOICE_GENERATIONS = 2 /* the column */ };
 struct voice_columns { /* of `sample`, from heap_id on; UNKNOWN is NULL */
     uint64_t at[VOICE_SAMPLE_COLUMNS];
     unsigned count; /* without the NULLs at the end */
@@ -88,6 +88,10 @@ STATUS_MUST_USE status voice_survivor(struct voice *voice, uint32_t context,
 
 /* Writes what waited for the end, and forgets the run. */
 STATUS_MUST_USE status voice_write(struct voice *voice);
+
+/* What was born before this time has survived ROLLUP_OLD collections of whatever heap it is in; 0: there were
+ * not so many. */
+uint64_t voice_collected_ns(const struct voice *voice);
 
 const struct voice_losses *voice_get_losses(const struct voice *voice);
 

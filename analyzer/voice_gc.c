@@ -188,6 +188,7 @@ static status start(struct voice *voice, struct voice_heap *heap, uint64_t begin
                                  .claimed = UNKNOWN,
                                  .promoted = UNKNOWN,
                                  .allocated = UNKNOWN};
+    heap->begins[heap->collections % ROLLUP_OLD] = begin_ns == UNKNOWN ? voice->now_ns : begin_ns;
     voice->collection = heap->begun = heap->gc.id;
     return voice_sites_write(voice, heap, heap->gc.id);
 }
@@ -401,6 +402,20 @@ status voice_gc_mark(struct voice *voice, const struct mark *mark, struct voice_
 }
 
 /* ---- the end ---- */
+
+uint64_t voice_collected_ns(const struct voice *voice)
+{
+    uint64_t collected = UINT64_MAX;
+
+    for (uint32_t i = 0; i < voice->heap_count; i++) {
+        const struct voice_heap *heap = voice_known_heap(voice, voice->heap_ids[i]);
+
+        if (heap->collections) { /* the oldest of the last three; 0 when there were fewer */
+            collected = earlier(collected, heap->begins[(heap->collections + 1) % ROLLUP_OLD]);
+        }
+    }
+    return collected == UINT64_MAX ? 0 : collected;
+}
 
 status voice_gc_end(struct voice *voice)
 {

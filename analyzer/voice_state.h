@@ -91,9 +91,10 @@ struct voice_sites {
 struct voice_heap {
     struct voice_definition is;
     uint64_t capacity_bytes, generations;
-    uint64_t collections;   /* begun */
-    int64_t begun, ended;   /* gc.id of the last that began, and that ended; 0: none */
-    struct voice_gc gc;     /* open; id 0: none */
+    uint64_t collections;        /* begun */
+    uint64_t begins[ROLLUP_OLD]; /* times of the last: of number n at n % ROLLUP_OLD */
+    int64_t begun, ended;        /* gc.id of the last that began, and that ended; 0: none */
+    struct voice_gc gc;          /* open; id 0: none */
     struct voice_gc before; /* ended, not written: the next begin may tell what it really left */
     uint64_t left_bytes;    /* what the one before left, for certain */
     bool paused;            /* a pause was begun and not ended */

@@ -553,6 +553,32 @@ static void test_late_places(void)
     CHECK_STR(rows("SELECT function FROM stack ORDER BY id"), "late\nlate.lua:6\nplace 1.11");
 }
 
+/* Items hang in an array that doubles by moving: its copies live so long that age alone decides nothing. Of those
+ * that survived three collections hardly any was freed: that does. */
+static void test_leak(void)
+{
+    static const char *const told[2] = {"at 18ms main gc-begin heap 1 flags 1\n"
+                                        "at 18.1ms main gc-end heap 1\n",
+                                        ""};
+    char text[4096];
+
+    for (int silent = 0; silent < 2; silent++) {
+        snprintf(text, sizeof text,
+                 RUN
+                 "define heap 1 \"lua\"\nstack L = 0x1001\n"
+                 "repeat 199 every 0.5ms\nat 0.1ms main object 0x100000+64 48 heap 1 via L\ndone\n"
+                 "repeat 12 every 4ms\nat 4ms main object 0x900000+64 512 heap 1 via L\ndone\n"
+                 "repeat 12 every 8ms\nat 8ms main object-free 0x900000+64\ndone\n"
+                 "repeat 5 every 18ms\n%sdone\nat 100ms end\n",
+                 told[silent]);
+        CHECK_EQ(import_text(text).code, STATUS_OK);
+        CHECK_STR(
+            rows("SELECT verdict, samples, live_samples, reason LIKE '%survived three collections%'"
+                 " FROM leak"),
+            silent ? "growing|211|199|0" : "leak|211|199|1");
+    }
+}
+
 /* Nothing told: nothing in any of the tables, and the rows of samples end where they did. */
 static void test_silence(void)
 {
@@ -623,6 +649,7 @@ int main(void)
     test_objects();
     test_places();
     test_late_places();
+    test_leak();
     test_silence();
     test_two_runs();
     sqlite3_close(db);
