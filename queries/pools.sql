@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- pools: per arena, slab, tier, buffer or connection pool: how full, what did not fit.
 --
--- Reads:    run, pool, pool_tick, pool_stale, pool_map, frame_stream, frame_mark
+-- Reads:    run, pool, pool_tick, pool_stale, pool_map, quantile
 -- Params:
 --   $1 run  ID  the run's id (default: the first)
 -- Columns:
@@ -22,7 +22,7 @@
 --   exhausted_count       COUNT  requests that were refused
 --   reset_count           COUNT  times it was emptied at once
 --   forgotten_resets      COUNT  frames that ended with it not reset and not empty; empty: no stream's
---   forgotten_share       RATIO  forgotten_resets over the frames of its stream
+--   forgotten_share       RATIO  forgotten_resets over the frames of its stream that ended
 --   slots                 COUNT  of its latest slot map; empty: none was told
 --   free_slots            COUNT  of these, free
 --   free_runs             COUNT  stretches of free slots
@@ -59,23 +59,19 @@ pooled AS (
       FROM pool p
       JOIN chosen c ON c.id = p.run_id
 ),
-framed AS (
-    SELECT f.stream_id, COUNT(*) AS frames
-      FROM frame_mark f
-      JOIN chosen c ON c.id = f.run_id
-     WHERE f.stream_id IN (SELECT stream_id FROM pooled)
-     GROUP BY f.stream_id
-),
 joined AS (
     SELECT p.*, t.used_bytes, t.reserved_bytes, t.high_water_bytes, t.overflow_count,
            t.overflow_bytes, t.wait_count, t.wait_ns, t.exhausted_count, t.reset_count,
            m.slots, m.slots - m.used_slots AS free_slots, m.free_runs, m.longest_free_run,
            CASE WHEN p.stream_id IS NOT NULL THEN p.forgotten END AS forgotten_resets,
-           f.frames
+           f.told AS frames
       FROM pooled p
       LEFT JOIN pool_tick t ON t.run_id = p.run_id AND t.pool_id = p.id AND t.time_ns = p.last_ns
       LEFT JOIN pool_map m ON m.run_id = p.run_id AND m.pool_id = p.id AND m.time_ns = p.mapped_ns
-      LEFT JOIN framed f ON f.stream_id = p.stream_id
+      LEFT JOIN quantile f
+        ON f.run_id = p.run_id
+       AND f.measure = 'frame_mark.duration_ns'
+       AND f.subject_id = p.stream_id
 ),
 worded AS (
     SELECT j.*,
