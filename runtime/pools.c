@@ -33,10 +33,12 @@ static struct pool {
     alignas(64) _Atomic uint64_t field[FIELDS];
     _Atomic uint32_t seen_state; /* used and reserved were told */
     _Atomic uint64_t resets_at_frame;
-    uint32_t next_of_stream; /* the next arena of the same stream; 0: none */
+    uint32_t next_of_stream;  /* the next arena of the same stream; 0: none */
+    uint32_t next_overflowed; /* the next pool that ever overflowed; 0: none */
 } pools[POOLS_MAX + 1];
 
 static _Atomic uint32_t first_of_stream[STREAMS_MAX + 1];
+static _Atomic uint32_t first_overflowed;
 static _Atomic uint64_t snapshots;
 
 /* What the drain thread told last. */
@@ -62,11 +64,10 @@ void mr_pools_follow(uint32_t pool, uint32_t stream)
 
 void mr_pools_overflows(uint64_t out[2])
 {
-    uint32_t count = mr_defined_count(MR_DEFINE_POOL);
-    out[0] = out[1] = count ? 0 : MR_UNKNOWN;
-    for (uint32_t id = 1; id <= count && id <= POOLS_MAX; id++) {
-        out[0] += mr_load_relaxed(&pools[id].field[OVERFLOWS]);
-        out[1] += mr_load_relaxed(&pools[id].field[OVERFLOW_BYTES]);
+    out[0] = out[1] = mr_defined_count(MR_DEFINE_POOL) ? 0 : MR_UNKNOWN;
+    for (uint32_t at = mr_load_acquire(&first_overflowed); at; at = pools[at].next_overflowed) {
+        out[0] += mr_load_relaxed(&pools[at].field[OVERFLOWS]);
+        out[1] += mr_load_relaxed(&pools[at].field[OVERFLOW_BYTES]);
     }
 }
 
@@ -99,12 +100,22 @@ API void memrec_pool_state(memrec_pool_id id, uint64_t used_bytes, uint64_t rese
         mr_store_relaxed(&pool->field[HIGH_WATER], used_bytes);
 }
 
+/* Its first overflow: from here on frames look at it. One thread sees the count leave 0. */
+static void list_overflowed(uint32_t id)
+{
+    uint32_t first = mr_load_relaxed(&first_overflowed);
+    do
+        pools[id].next_overflowed = first;
+    while (!atomic_compare_exchange_weak(&first_overflowed, &first, id));
+}
+
 API void memrec_pool_overflow(memrec_pool_id id, uint64_t bytes)
 {
     if (!is_pool(id))
         return;
-    mr_fetch_add_relaxed(&pools[id].field[OVERFLOWS], 1);
     mr_fetch_add_relaxed(&pools[id].field[OVERFLOW_BYTES], bytes);
+    if (mr_fetch_add_relaxed(&pools[id].field[OVERFLOWS], 1) == 0)
+        list_overflowed(id);
 }
 
 API void memrec_pool_wait(memrec_pool_id id, uint64_t wait_ns)
