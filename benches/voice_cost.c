@@ -119,6 +119,13 @@ int main(void)
     measure("safepoint, nothing due", safepoint, 1, false, 0, 1, false);
     measure("name, known", known_name, 1, false, 0, 20, false);
     measure("place, known", known_place, 1, false, 0, 40, false);
+    for (int i = 0; i < 1000; i++) {
+        char text[24];
+
+        snprintf(text, sizeof text, "pool %d", i);
+        bench_require(memrec_pool(text, &(struct memrec_pool_facts){.kind = MEMREC_POOL_SLAB}));
+    }
+    measure("frame, with 1,000 pools", frames, 2, true, clocks[0], 25, true);
     puts("a zone of Tracy, as published, with its clock, elsewhere:  2.25");
 
     bench_require(memrec_status(&status) == 0);
