@@ -385,7 +385,8 @@ static void provides(void)
     native(6008);
     memrec_stack_provider(NULL, NULL, 0);
     native(6009);
-    for (int i = 0; i < 3; i++) { /* known stacks are known with these frames, too */
+    volatile int rounds = 3;           /* so that the loop keeps one call of each */
+    for (int i = 0; i < rounds; i++) { /* known stacks are known with these frames, too */
         memrec_stack_provider(provide, NULL, MEMREC_STACK_ABOVE);
         native(6010);
         memrec_stack_provider(NULL, NULL, 0);
