@@ -15,12 +15,13 @@
 --   grown_objects          COUNT  more than in the first profile; empty: there was only one
 --   grown_bytes            BYTES  the same in bytes
 --   growth_bytes_per_hour  RATE   grown_bytes over the time between the two
---   trend                  TEXT   growing: in both halves of that time; shrinking: in both; mixed; steady
+--   trend                  TEXT   growing or shrinking: in both halves of that time; steady; mixed
 --   new_objects            COUNT  of the last profile, in the young space; empty: the heap has none
 --   new_bytes              BYTES  that they hold
 --   old_objects            COUNT  of the last profile, in the old space or the only one
 --   old_bytes              BYTES  that they hold
---   sampled_bytes          BYTES  alive at the end, estimated from samples; empty: no object is sampled
+--   sampled_bytes          BYTES  alive at the end, estimated; empty: no object is sampled, or no
+--                                 collection is told
 --   sampled_bytes_low      BYTES
 --   sampled_bytes_high     BYTES
 --   sampled_objects        COUNT  of these
@@ -30,9 +31,8 @@
 --   first_ns               NS     the first profile, since the start of the run
 --   last_ns                NS     the last
 --   all_rows               TOTAL  classes before the limit
---   all_bytes              TOTAL  bytes of these
 -- Table:    class module objects bytes grown_bytes growth_bytes_per_hour trend sampled_bytes
--- Footer:   {rows} of {all_rows} classes: {share bytes} of {all_bytes}
+-- Footer:   {rows} of {all_rows} classes
 -- Empty:    this program told no classes; memrec_class_profile and memrec_heap_alloc do
 -- Caveat:   a profile may hold garbage that no collection has taken yet.
 WITH chosen AS (
@@ -191,8 +191,7 @@ SELECT name AS class,
        CAST(samples AS BIGINT) AS samples,
        first_ns,
        last_ns,
-       COUNT(*) OVER () AS all_rows,
-       CAST(SUM(bytes) OVER () AS BIGINT) AS all_bytes
+       COUNT(*) OVER () AS all_rows
   FROM joined
  ORDER BY CASE WHEN CAST($3 AS TEXT) = 'bytes' THEN 0 ELSE COALESCE(grown_bytes, 0) END DESC,
           COALESCE(bytes, sampled_bytes, 0) DESC, name, heap_id, class_id

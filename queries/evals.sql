@@ -37,7 +37,8 @@
 --   warning                 PROSE  why it is suspected
 --   all_rows                TOTAL  labels before the limit
 --   suspects                TOTAL  of these, suspected
--- Table:    verdict label runs net_p50_bytes after_gc_bytes alloc_bytes arena_high_water_bytes gc_share p50_ns
+-- Table:    verdict label runs net_p50_bytes after_gc_bytes alloc_bytes arena_high_water_bytes gc_share
+--           p50_ns
 -- Footer:   {rows} of {all_rows} labels, {suspects} suspected
 -- Empty:    this program told no evaluations; memrec_eval_begin and memrec_eval_end do
 -- Caveat:   heap use is the whole heap's: what other threads or inner evaluations keep counts too.

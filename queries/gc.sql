@@ -30,14 +30,15 @@
 --   grown_bytes                  BYTES  the difference, in all
 --   correlation                  VALUE  of a collection's pause with the rate of allocation before it:
 --                                       1: pauses follow it, 0: they do not; empty: fewer than 3
---   wrong_claims                 COUNT  collections whose claim to have reclaimed differs from before less
---                                       after by more than a tenth; empty: none claim anything
+--   wrong_claims                 COUNT  collections whose claim differs from before less after by more
+--                                       than a tenth; empty: none claim anything
 --   claims                       COUNT  collections that claimed and told both
 --   claimed_bytes                BYTES  sum of these claims
---   approximate                  COUNT  collections whose use afterwards is an estimate of the collector's
+--   approximate                  COUNT  collections whose use afterwards is an estimate
 --   unfinished                   COUNT  collections whose end was not told
 --   verdict                      PROSE  whether collections keep up, and what to look at
--- Table:    heap kind collections reclaimed_bytes efficiency pause_p50_ns pause_p99_ns pause_max_ns pause_share
+-- Table:    heap kind collections reclaimed_bytes efficiency pause_p50_ns pause_p99_ns pause_max_ns
+--           pause_share
 -- Empty:    this program told no collections; memrec_gc_begin, memrec_gc_end and memrec_gc_cycle do
 -- Caveat:   a heap that still fills up is no leak yet; survival shows what stays.
 WITH chosen AS (

@@ -2,11 +2,12 @@
 -- summary: the first screen: is it leaking, how much memory, and what this run does not know.
 --
 -- Reads:    run, leak, run_stat_interval, process_tick, allocator_tick, recorder_tick, loss, gap,
---           frame_mark, gc, heap, quantile, eval_verdict, span, span_leftover, pool, pool_tick, pool_stale
+--           frame_mark, gc, heap, quantile, eval_verdict, span, span_leftover, pool, pool_tick,
+--           pool_stale
 -- Params:
 --   $1 run  ID  the run's id (default: the first)
 -- Columns:
---   topic       GROUP  leaks, heap, process, runtime: what the program told of itself, recorder
+--   topic       GROUP  leaks, heap, process, runtime (what the program told), recorder
 --   what        TEXT   name of the figure
 --   value       MIXED  the figure, in its unit; empty: unknown, or the note says it
 --   value_low   MIXED  95 % interval of an estimate; an exact figure repeats itself

@@ -11,8 +11,8 @@
 --   heap               TEXT   name of the managed heap; malloc: blocks, by the collections of all heaps
 --   class              TEXT   of the objects; empty: not told
 --   site               TEXT   who allocated them; empty for rows by class
---   source             TEXT   told: by the runtime, at its latest collection that said; sampled: alive at
---                             the end, estimated
+--   source             TEXT   told: by the runtime, at its latest collection that said; sampled:
+--                             alive at the end, estimated
 --   old_objects        COUNT  that survived so many
 --   old_objects_low    COUNT
 --   old_objects_high   COUNT
