@@ -33,7 +33,8 @@
  *   - MEMREC_UNKNOWN stands for every figure a program cannot tell. It becomes NULL, never 0.
  *   - Misuse (an end without a begin, a begin inside itself, an end on another thread) is recorded as
  *     what it is and counted when the trace is read; it is never fatal.
- *   - Costs are for x86-64 at 3 GHz without and with the reading of the clock.
+ *   - Costs are those of benches/voice_cost.c on x86-64 at 2.3 GHz: the call itself, which is 2 ns of
+ *     them, is in; the clock, where it is read, takes 10 ns more.
  *
  * Caveats
  *   - A forked child begins a trace of its own with its first sample or its first call here.
@@ -131,7 +132,7 @@ int memrec_collect(void);
 
 /* ---- Names ----------------------------------------------------------------------------------- */
 
-/* The id of a text, for all processes of this program. Costs about 20 ns when the text is known; keep ids of
+/* The id of a text, for all processes of this program. Costs about 12 ns when the text is known; keep ids of
  * constant texts. 0: no bytes, or the table is full (2^17 names, 8 MiB in all registrations). */
 memrec_name_id memrec_name(const char *text, size_t bytes);
 
@@ -144,11 +145,11 @@ memrec_stream_id memrec_stream(const char *name, uint64_t budget_ns);
 /* A frame of the stream begins and ends. What the calling thread allocated and freed in it is exact;
  * collections, pool overflows and other threads' samples are joined by time. A begin inside a frame
  * ends that one. Frames of a millisecond and more also tell their page faults, for one getrusage each
- * way. 8 ns + clock. */
+ * way. 15 ns + clock. */
 void memrec_frame_begin(memrec_stream_id stream);
 void memrec_frame_end(memrec_stream_id stream);
 
-/* A part of the stream's current frame: "render", "logic", "gc". Phases may nest. 8 ns + clock. */
+/* A part of the stream's current frame: "render", "logic", "gc". Phases may nest. 11 ns + clock. */
 void memrec_phase_begin(memrec_stream_id stream, memrec_name_id phase);
 void memrec_phase_end(memrec_stream_id stream, memrec_name_id phase);
 
@@ -156,7 +157,7 @@ void memrec_phase_end(memrec_stream_id stream, memrec_name_id phase);
 
 /* One evaluation on the calling thread: a line of a REPL, a chunk, a query, a test case. `label` is the
  * expression (memrec_name cuts it); heap_used_bytes what the heap held at that moment, of `heap` (0:
- * none registered). They may nest. 8 ns + clock. */
+ * none registered). They may nest. 10 ns + clock. */
 void memrec_eval_begin(memrec_name_id label, memrec_heap_id heap, uint64_t heap_used_bytes);
 void memrec_eval_end(uint64_t heap_used_bytes, uint64_t arena_high_water_bytes);
 
@@ -235,7 +236,7 @@ struct memrec_gc {
     }
 
 /* A collection begins and ends. Begin reads the members marked so, end reads its own and adds its flags. Safe
- * while the world is stopped or the collector's locks are held. 15 ns + clock. */
+ * while the world is stopped or the collector's locks are held. 11 ns + clock. */
 void memrec_gc_begin(memrec_heap_id heap, const struct memrec_gc *gc);
 void memrec_gc_end(memrec_heap_id heap, const struct memrec_gc *gc);
 
@@ -252,7 +253,7 @@ void memrec_gc_cycle(memrec_heap_id heap, const struct memrec_gc *gc);
 void memrec_gc_survivors(memrec_heap_id heap, memrec_class_id klass, const uint64_t *objects,
                          const uint64_t *bytes, unsigned count);
 
-/* What a heap holds now, where no collection tells it. objects may be MEMREC_UNKNOWN. 8 ns + clock. */
+/* What a heap holds now, where no collection tells it. objects may be MEMREC_UNKNOWN. 10 ns + clock. */
 void memrec_heap_usage(memrec_heap_id heap, uint64_t used_bytes, uint64_t total_bytes,
                        uint64_t objects);
 
@@ -262,7 +263,7 @@ void memrec_heap_usage(memrec_heap_id heap, uint64_t used_bytes, uint64_t total_
 memrec_class_id memrec_class(const char *name, const char *module);
 
 /* An object was allocated, freed or swept, moved. Report every one: the sampling happens here, by the same
- * interval as malloc's, and exact counters are kept per heap. 2 ns when not sampled. `object` is any
+ * interval as malloc's, and exact counters are kept per heap. 3 ns when not sampled. `object` is any
  * address that no other living object of a managed heap has. A moved object keeps its history. */
 void memrec_heap_alloc(memrec_heap_id heap, memrec_class_id klass, const void *object,
                        size_t bytes);
@@ -292,19 +293,19 @@ struct memrec_pool_facts {
 memrec_pool_id memrec_pool(const char *name, const struct memrec_pool_facts *facts);
 
 /* Its state: used, and taken from the system or the parent allocator. The high-water mark is kept here. The
- * tick writes what moved (about every 100 ms), so call as often as you like. 2 ns. */
+ * tick writes what moved (about every 100 ms), so call as often as you like. 3 ns. */
 void memrec_pool_state(memrec_pool_id pool, uint64_t used_bytes, uint64_t reserved_bytes);
 
-/* A request did not fit and went elsewhere (malloc, another tier). 5 ns. */
+/* A request did not fit and went elsewhere (malloc, another tier). 14 ns. */
 void memrec_pool_overflow(memrec_pool_id pool, uint64_t bytes);
 
-/* Someone had to wait for a place, for that long. 5 ns. */
+/* Someone had to wait for a place, for that long. 14 ns. */
 void memrec_pool_wait(memrec_pool_id pool, uint64_t wait_ns);
 
-/* A request was refused: nothing left. 5 ns. */
+/* A request was refused: nothing left. 8 ns. */
 void memrec_pool_exhausted(memrec_pool_id pool);
 
-/* Everything in it was given back at once: used becomes 0. 5 ns. */
+/* Everything in it was given back at once: used becomes 0. 8 ns. */
 void memrec_pool_reset(memrec_pool_id pool);
 
 /* Which slots are taken: bit i of bits[i / 64]. Copied as it is, an eighth of a byte per slot: for a slow tick
@@ -348,12 +349,12 @@ enum { MEMREC_AT_SAFEPOINT = 1 << 0 };
 void memrec_on_pull(enum memrec_pull kind, unsigned interval_ms, unsigned flags,
                     int (*run)(void *context), void *context);
 
-/* A moment at which the calling thread may look at the whole heap: runs what is due. 1 ns when nothing is. */
+/* A moment at which the calling thread may look at the whole heap: runs what is due. 2 ns when nothing is. */
 void memrec_safepoint(void);
 
 /* ---- Stacks of the interpreter --------------------------------------------------------------- */
 
-/* A place in the interpreted program. Costs about 40 ns when it is known. line 0: unknown. At most 2^17. */
+/* A place in the interpreted program. Costs about 15 ns when it is known. line 0: unknown. At most 2^17. */
 memrec_place_id memrec_place(memrec_name_id function, memrec_name_id file, unsigned line);
 
 enum {
