@@ -36,6 +36,7 @@ static char objects[CALLS][16];
 
 /* Pairs make two calls a round. */
 CASE(only_clock, bench_keep(mr_ticks()))
+CASE(empty_call, bench_keep(memrec_version()))
 CASE(frames, (memrec_frame_begin(stream), memrec_frame_end(stream)))
 CASE(phases, (memrec_phase_begin(stream, name), memrec_phase_end(stream, name)))
 CASE(spans, memrec_span_end(memrec_span_begin(name, name), MEMREC_OK))
@@ -103,6 +104,7 @@ int main(void)
 
     printf("%-30s %8s %8s %10s %8s\n", "ns per call", "best", "median", "no clock", "goal");
     printf("%-30s %8.2f\n", "the clock alone", clocks[0]);
+    measure("a call that does nothing", empty_call, 1, false, 0, 0, false);
     measure("frame_begin, _end", frames, 2, true, clocks[0], 25, true);
     measure("phase_begin, _end", phases, 2, true, clocks[0], 25, true);
     measure("span_begin, _end", spans, 2, true, clocks[0], 25, true);
