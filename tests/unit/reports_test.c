@@ -4,6 +4,7 @@
 #include "catalog.h"
 #include "check.h"
 #include "db.h"
+#include "distribution.h"
 #include "embedded.h"
 #include "query.h"
 #include "render.h"
@@ -219,6 +220,38 @@ static void check_waterfall(struct db *db, const struct catalog_report *rss)
     }
 }
 
+static int64_t count(struct db *db, const char *sql)
+{
+    struct statement *select;
+    bool has_row = false;
+
+    CHECK_EQ(db_prepare(db, sql, &select).code, STATUS_OK);
+    CHECK_EQ(db_step(select, &has_row).code, STATUS_OK);
+    int64_t answer = has_row ? db_int(select, 0) : -1;
+    db_reset(select);
+    return answer;
+}
+
+/* The fixture sorts its quantiles in SQL: import, which does it in C, finds the same. */
+static void check_distribution(struct db *db)
+{
+    CHECK_EQ(db_run(db, "CREATE TEMP TABLE wanted AS SELECT * FROM quantile;"
+                        "CREATE TEMP TABLE wanted_windows AS SELECT * FROM gc_utilisation;"
+                        "DELETE FROM quantile; DELETE FROM gc_utilisation")
+                 .code,
+             STATUS_OK);
+    CHECK_EQ(distribution_write(db).code, STATUS_OK);
+    CHECK(count(db, "SELECT COUNT(*) FROM wanted") > 10);
+    CHECK_EQ(count(db, "SELECT COUNT(*) FROM (SELECT * FROM wanted EXCEPT SELECT * FROM quantile)"),
+             0);
+    CHECK_EQ(count(db, "SELECT COUNT(*) FROM (SELECT * FROM quantile EXCEPT SELECT * FROM wanted)"),
+             0);
+    CHECK_EQ(count(db, "SELECT COUNT(*) FROM wanted_windows w JOIN gc_utilisation u"
+                       " USING (run_id, heap_id, window_ns)"
+                       " WHERE ABS(w.utilisation - u.utilisation) < 1e-6"),
+             5);
+}
+
 int main(void)
 {
     struct catalog catalog;
@@ -236,6 +269,7 @@ int main(void)
         }
     }
     check_waterfall(db, catalog_find(&catalog, "rss"));
+    check_distribution(db);
     catalog_close(&catalog);
     db_close(db);
     return check_summary();
