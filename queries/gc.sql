@@ -31,7 +31,7 @@
 --   correlation                  VALUE  of a collection's pause with the rate of allocation before it:
 --                                       1: pauses follow it, 0: they do not; empty: fewer than 3
 --   wrong_claims                 COUNT  collections whose claim differs from before less after by more
---                                       than a tenth; empty: none claim anything
+--                                       than a tenth; none told: empty
 --   claims                       COUNT  collections that claimed and told both
 --   claimed_bytes                BYTES  sum of these claims
 --   approximate                  COUNT  collections whose use afterwards is an estimate
@@ -76,7 +76,8 @@ counted AS (
            SUM(promoted_bytes) AS promoted,
            SUM(wrong) AS wrong, COUNT(wrong) AS claims,
            SUM(CASE WHEN wrong IS NOT NULL THEN claimed_bytes END) AS claimed,
-           SUM(CASE WHEN wrong IS NOT NULL THEN reclaimed_bytes END) AS claimed_of,
+           SUM(CASE WHEN wrong = 1 THEN claimed_bytes END) AS wrong_bytes,
+           SUM(CASE WHEN wrong = 1 THEN reclaimed_bytes END) AS right_bytes,
            SUM(approximate) AS approximate,
            COUNT(*) - COUNT(end_ns) AS unfinished,
            SUM(pause_ns) AS paused_ns
@@ -113,15 +114,17 @@ correlated AS (
 ),
 -- each kind, and all of a heap
 part (heap_id, kind, measure, part, collections, reclaimed, judged, promoted, wrong, claims, claimed,
-      claimed_of, approximate, unfinished, paused_ns, long_pauses) AS (
+      wrong_bytes, right_bytes, approximate, unfinished, paused_ns, long_pauses) AS (
     SELECT heap_id, kind, 'gc_pause.duration_ns of kind', kind, collections, reclaimed, judged,
-           promoted, wrong, claims, claimed, claimed_of, approximate, unfinished, paused_ns,
+           promoted, wrong, claims, claimed, wrong_bytes, right_bytes, approximate, unfinished,
+           paused_ns,
            CAST(NULL AS BIGINT)
       FROM counted
      UNION ALL
     SELECT h.id, 'all', 'gc_pause.duration_ns', '', COALESCE(SUM(collections), 0), SUM(reclaimed),
            SUM(judged), SUM(promoted), SUM(wrong), COALESCE(SUM(claims), 0), SUM(claimed),
-           SUM(claimed_of), COALESCE(SUM(approximate), 0), COALESCE(SUM(unfinished), 0),
+           SUM(wrong_bytes), SUM(right_bytes), COALESCE(SUM(approximate), 0),
+           COALESCE(SUM(unfinished), 0),
            (SELECT SUM(p.duration_ns) FROM gc_pause p
              WHERE p.run_id = h.run_id AND p.heap_id = h.id),
            (SELECT COUNT(*) FROM gc_pause p
@@ -225,8 +228,8 @@ SELECT name AS heap,
                       WHEN wrong > 0
                       THEN ' ' || CAST(wrong AS TEXT) || ' of ' || CAST(claims AS TEXT)
                           || ' claims of reclaimed bytes are off by more than a tenth: '
-                          || CAST(claimed AS TEXT) || ' bytes claimed, '
-                          || CAST(claimed_of AS TEXT) || ' gone.'
+                          || CAST(wrong_bytes AS TEXT) || ' bytes claimed, '
+                          || CAST(right_bytes AS TEXT) || ' gone.'
                       ELSE ''
                   END
        END AS verdict

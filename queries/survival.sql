@@ -23,7 +23,7 @@
 --   samples        COUNT  sampled allocations behind an estimate; empty: told
 -- Table:    heap survived source objects objects_share bytes bytes_share grown_bytes
 -- Bar:      bytes
--- Empty:    this program told no collections, so nothing survived one
+-- Empty:    no survivor is known: it takes collections, and survivors that are told or sampled
 -- Caveat:   the last number is a floor: a runtime may stop counting, and 127 means or more.
 WITH chosen AS (
     SELECT COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run)) AS id
