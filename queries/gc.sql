@@ -31,7 +31,7 @@
 --   correlation                  VALUE  of a collection's pause with the rate of allocation before it:
 --                                       1: pauses follow it, 0: they do not; empty: fewer than 3
 --   wrong_claims                 COUNT  collections whose claim differs from before less after by more
---                                       than a tenth; none told: empty
+--                                       than a tenth; empty: none claim anything
 --   claims                       COUNT  collections that claimed and told both
 --   claimed_bytes                BYTES  sum of these claims
 --   approximate                  COUNT  collections whose use afterwards is an estimate
