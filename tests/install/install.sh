@@ -87,6 +87,13 @@ run preload env LD_PRELOAD="$libdir/libmemrec.so" ./plain
 [ "$(./plain)" = "done" ]
 [ "$("$memanalyze" record -o record.zst -- ./plain)" = "done" ]
 check_trace record.zst
+for adapter in lua boehm; do
+    [ "$("$memanalyze" record -f -o adapter.zst --adapter $adapter -- ./plain 2>said)" = "done" ]
+    grep -q "using the adapter $adapter" said || {
+        cat said
+        exit 1
+    }
+done
 
 # Nothing installed names the build tree, except where that is its prefix here.
 if grep -r "$BUILD_DIR" "$prefix" --include='*.cmake' --include='*.pc' --include='*.h' |
