@@ -217,7 +217,8 @@ void voice_begin_run(struct voice *voice, int64_t run_id)
     voice->speaks = voice->full = voice->parents_wait = false;
     voice->losses = (struct voice_losses){0};
     voice->now_ns = voice->collections = voice->stood_ns = 0;
-    voice->pause_begin_ns = voice->pause_end_ns = 0;
+    voice->pause_begin_ns = voice->forgotten_ns = 0;
+    voice->stand_count = 0;
     voice->collection = 0;
     voice->pauses_open = voice->frame_count = voice->heap_count = 0;
     voice->newest = NULL;

@@ -26,29 +26,59 @@ static void stand(struct voice *voice, uint64_t now_ns)
     }
 }
 
+/* How much of a time is not counted yet. */
+static uint64_t uncounted(const struct voice *voice, uint64_t from_ns, uint64_t to_ns)
+{
+    uint64_t counted = 0;
+
+    for (uint32_t i = 0; i < voice->stand_count; i++) {
+        uint64_t begin = later(voice->stands[i].begin_ns, from_ns);
+        uint64_t end = earlier(voice->stands[i].end_ns, to_ns);
+
+        counted += end > begin ? end - begin : 0;
+    }
+    return to_ns - from_ns - counted;
+}
+
+/* Counts a time, of which no part lies before `forgotten_ns`. */
+static void count_stand(struct voice *voice, uint64_t from_ns, uint64_t to_ns)
+{
+    voice->stood_ns += uncounted(voice, from_ns, to_ns);
+    while (voice->stand_count && voice->stands[voice->stand_count - 1].end_ns >= from_ns) {
+        const struct voice_stand *last = &voice->stands[--voice->stand_count];
+
+        from_ns = earlier(from_ns, last->begin_ns);
+        to_ns = later(to_ns, last->end_ns);
+    }
+    if (voice->stand_count == VOICE_STANDS) {
+        voice->forgotten_ns = voice->stands[0].end_ns;
+        memmove(voice->stands, voice->stands + 1,
+                --voice->stand_count * sizeof(struct voice_stand));
+    }
+    voice->stands[voice->stand_count++] = (struct voice_stand){from_ns, to_ns};
+}
+
 static void run_again(struct voice *voice, uint64_t now_ns)
 {
     if (--voice->pauses_open == 0) {
-        voice->stood_ns += now_ns - voice->pause_begin_ns;
-        voice->pause_end_ns = now_ns;
+        count_stand(voice, voice->pause_begin_ns, now_ns);
     }
 }
 
 /* It stood from `begin_ns` until now, as is told only now: what began in between had less ahead. */
 static void stood_until(struct voice *voice, uint64_t begin_ns, uint64_t now_ns)
 {
-    uint64_t from = later(begin_ns, voice->pause_end_ns);
+    uint64_t from = later(begin_ns, voice->forgotten_ns);
     uint64_t to = voice->pauses_open ? earlier(now_ns, voice->pause_begin_ns) : now_ns;
 
     if (from >= to) {
         return;
     }
-    voice->stood_ns += to - from;
-    voice->pause_end_ns = to;
     for (struct voice_open *open = voice->newest; open && open->begin_ns > from;
          open = open->older) {
-        open->stood_ns += earlier(open->begin_ns, to) - from;
+        open->stood_ns += uncounted(voice, from, earlier(open->begin_ns, to));
     }
+    count_stand(voice, from, to);
 }
 
 void voice_pauses_seen(struct voice *voice, uint64_t now_ns)

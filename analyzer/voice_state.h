@@ -17,6 +17,7 @@ enum {
     VOICE_HEAPS_MAX = VOICE_STREAMS_MAX,
     VOICE_POOLS_MAX = 4 * SPARSE_PIECE,
     VOICE_PULLS = 2,
+    VOICE_STANDS = 64, /* a collection told when it is over may have begun so many pauses ago */
 };
 
 /* ---- anything that begins and ends ---- */
@@ -173,6 +174,10 @@ struct voice_context {
     uint32_t next;        /* in its bucket, or of the free */
 };
 
+struct voice_stand {
+    uint64_t begin_ns, end_ns;
+};
+
 struct voice_pull {
     uint64_t calls, failures, slow, total_ns, max_ns, interval_ns;
 };
@@ -214,8 +219,11 @@ struct voice {
     int64_t collection;   /* gc.id of the last that began */
     uint64_t stood_ns;    /* the program, up to the last pause's end */
     uint32_t pauses_open;
-    uint64_t pause_begin_ns, pause_end_ns; /* of the open ones together; of the last */
-    int64_t before_gc[4]; /* frames, phases, evals and spans begun before the first collection */
+    uint64_t pause_begin_ns;                 /* of the open ones together */
+    struct voice_stand stands[VOICE_STANDS]; /* the last times it stood: rising, apart */
+    uint32_t stand_count;
+    uint64_t forgotten_ns; /* the end of those before them */
+    int64_t before_gc[4];  /* frames, phases, evals and spans begun before the first collection */
 
     struct voice_span **spans; /* open, by number */
     size_t span_count, span_slots;

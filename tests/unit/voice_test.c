@@ -327,6 +327,95 @@ static void test_pauses_overlap(void)
               "5000000|1\n7000000|-\n8000000|2");
 }
 
+static uint32_t draws = 12345;
+
+static uint32_t draw(uint32_t below)
+{
+    draws = draws * 1664525 + 1013904223;
+    return (draws >> 8) % below;
+}
+
+/* Pauses of two heaps in any order, collections of a third told when they are over, frames of two threads: what each
+ * frame says must be what is counted millisecond by millisecond. */
+static void random_pauses(void)
+{
+    enum { STEPS = 150 };
+    static char text[32768];
+    bool stood[STEPS + 1] = {false};
+    bool paused[2] = {false, false};
+    int frame_begin[2] = {0, 0}; /* 0: none is open */
+    int ends[STEPS + 1] = {0};   /* of the frame that begins there */
+    char expected[8192] = "";
+    size_t used =
+        (size_t)snprintf(text, sizeof text,
+                         RUN "define heap 1 \"a\"\ndefine heap 2 \"b\"\ndefine heap 3 \"c\"\n"
+                             "define stream 1 \"x\"\ndefine stream 2 \"y\"\n"
+                             "at 1ms main gc-begin heap 1\nat 1ms main gc-end heap 1\n");
+
+    for (int now = 2; now <= STEPS; now++) {
+        unsigned which = draw(2);
+        const char *thread = which ? "helper" : "main";
+
+        switch (draw(4)) {
+        case 0:
+            used +=
+                (size_t)snprintf(text + used, sizeof text - used, "at %dms main gc-pause-%s %u\n",
+                                 now, paused[which] ? "end" : "begin", which + 1);
+            paused[which] = !paused[which];
+            break;
+        case 1:
+            used += (size_t)snprintf(text + used, sizeof text - used, "at %dms %s frame-%s %u\n",
+                                     now, thread, frame_begin[which] ? "end" : "begin", which + 1);
+            if (frame_begin[which]) {
+                ends[frame_begin[which]] = now;
+            }
+            frame_begin[which] = frame_begin[which] ? 0 : now;
+            break;
+        case 2: {
+            int back = 1 + (int)draw(12);
+
+            back = back < now ? back : now - 1;
+            /* A frame that is over by then has its row: it must not be wrong about what it was not told. */
+            for (int at = now - back; at < now; at++) {
+                for (int begin = 1; begin <= STEPS; begin++) {
+                    back = ends[begin] > at && ends[begin] <= now ? now - ends[begin] : back;
+                }
+            }
+            if (back > 0) {
+                used += (size_t)snprintf(
+                    text + used, sizeof text - used,
+                    "at %dms main gc-cycle heap 3 kind full flags 1 reason none unknown "
+                    "unknown unknown unknown unknown unknown unknown duration-ns %d000000\n",
+                    now, back);
+                memset(stood + now - back, true, (size_t)back);
+            }
+            break;
+        }
+        default:
+            break;
+        }
+        stood[now] = paused[0] || paused[1]; /* from now to the next */
+    }
+    snprintf(text + used, sizeof text - used, "at 200ms end\n");
+    used = 0;
+    for (int begin = 1; begin <= STEPS; begin++) {
+        int sum = 0;
+
+        for (int at = begin; at < ends[begin]; at++) {
+            sum += stood[at];
+        }
+        if (ends[begin]) {
+            used += (size_t)snprintf(expected + used, sizeof expected - used, "%s%d|%d",
+                                     used ? "\n" : "", begin, sum);
+        }
+    }
+    CHECK_EQ(import_text(text).code, STATUS_OK);
+    CHECK_STR(
+        rows("SELECT begin_ns / 1000000, gc_ns / 1000000 FROM frame_mark WHERE duration_ns >= 0"
+             " ORDER BY begin_ns"),
+        expected);
+}
+
 /* What makes no sense is counted, and the rest goes on. */
 static void test_misuse(void)
 {
@@ -643,6 +732,9 @@ int main(void)
     test_spans();
     test_gc();
     test_pauses_overlap();
+    for (int i = 0; i < 25; i++) {
+        random_pauses();
+    }
     test_misuse();
     test_pools_and_profiles();
     test_positions();
