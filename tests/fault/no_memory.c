@@ -5,9 +5,11 @@
  *
  * The recorder enters the kernel by itself, so a tracer fails its calls: those whose instruction lies in
  * libmemrec. Left alone are calls that cannot fail or that the recorder only waits in. */
+#define MEMREC_HEADER_ONLY /* this file is the tracer, too, which is not recorded */
 #include "check.h"
 
 #include <errno.h>
+#include <memrec/memrec.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -48,6 +50,33 @@ static void *allocate_in_thread(void *out)
     return NULL;
 }
 
+/* What the program tells, in a recording, between two, and in a second one. */
+static void tell(void)
+{
+    static char objects[200][16];
+    memrec_heap_id heap = memrec_heap("h", 0, 1);
+    memrec_stream_id stream = memrec_stream("s", 0);
+
+    for (int part = 0; part < 3; part++) {
+        memrec_frame_begin(stream);
+        for (int i = 0; i < 200; i++) {
+            memrec_heap_alloc(heap, 0, objects[i], 500);
+        }
+        for (int i = 0; i < 200; i++) {
+            memrec_heap_free(heap, objects[i], 500);
+        }
+        memrec_frame_end(stream);
+        if (part == 0) {
+            memrec_pause();
+            memrec_resume();
+            memrec_set_interval(2000);
+            memrec_stop();
+        } else if (part == 1) {
+            memrec_start(NULL);
+        }
+    }
+}
+
 static int be_host(void)
 {
     uint64_t sum = allocate_some(600), other = 0;
@@ -61,6 +90,8 @@ static int be_host(void)
     }
     pthread_join(thread, NULL);
     fflush(stdout);
+    tell();
+    sum += allocate_some(100);
     pid_t child = fork();
     if (child == 0) {
         _exit(allocate_some(300) == other ? 0 : 5);
@@ -98,6 +129,7 @@ static bool may_fail(uint64_t call)
     case SYS_prlimit64:
     case SYS_process_vm_readv:
     case SYS_clone:
+    case SYS_membarrier:
         return true;
     }
     return false;
@@ -290,6 +322,7 @@ static int trace_runs(char *self, const char *library, const char *trace, const 
         check_host(self, expected, n, &run);
         by_call[run.failed % 512]++;
     }
+    CHECK(by_call[SYS_membarrier] > 1); /* a second recording was begun */
     CHECK(by_call[SYS_mmap] > 5 && by_call[SYS_openat] > 5 && by_call[SYS_write] > 1);
     printf("interval %s: %" PRIu64 " calls, %" PRIu64 " of mmap, %" PRIu64 " of write failed\n",
            interval, calls, by_call[SYS_mmap], by_call[SYS_write]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* restart.c -- restart COUNT: recordings that begin and end while threads allocate, free each other's blocks and
- * report objects, and threads come and go. Recording k goes to t<k>.zst; a block allocated in it has 1000 + k bytes
- * (a thread may be late by one), its objects 3000 + k. Blocks of 5000 bytes and objects of 6000 are never freed; all
+ * report objects, and threads come and go. Recording k goes to t<k>.zst; a block allocated in it has 1000 + k bytes,
+ * its objects 3000 + k. Blocks of 5000 bytes and objects of 6000 are never freed; all
  * others may be freed in a later recording than their own. */
 #define MEMREC_NO_SHORTCUTS
 #include <memrec/memrec.h>
@@ -21,13 +21,19 @@ static _Atomic uintptr_t objects[SHELVES]; /* address | size */
 static _Atomic uintptr_t next_address = UINT64_C(1) << 44;
 static memrec_heap_id heap;
 
-static void *work(void *seed)
-{
-    uint64_t random = (uintptr_t)seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
+static _Atomic unsigned
+    seen[THREADS + 1]; /* by each thread: it allocates under no earlier number */
 
-    for (unsigned round = 0; !stop && round < 200000; round++) {
+static void *work(void *argument)
+{
+    static _Atomic uintptr_t seeds;
+    uint64_t random = ++seeds * UINT64_C(0x9E3779B97F4A7C15) + 1;
+    _Atomic unsigned *mine = argument;
+
+    for (unsigned round = 0; !stop && (round < 20000 || mine != &seen[THREADS]); round++) {
         random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
         unsigned k = recording;
+        *mine = k;
         free(atomic_exchange(&shelf[(random >> 40) % SHELVES], malloc(1000 + k)));
 
         uintptr_t object = atomic_fetch_add(&next_address, 8192);
@@ -43,15 +49,16 @@ static void *work(void *seed)
             memrec_heap_alloc(heap, 0, (void *)atomic_fetch_add(&next_address, 8192), 6000);
         }
     }
+    *mine = UINT32_MAX;
     return NULL;
 }
 
 static void *come_and_go(void *unused)
 {
-    for (uintptr_t seed = 100; !stop; seed++) {
+    while (!stop) {
         pthread_t thread;
 
-        if (pthread_create(&thread, NULL, work, (void *)seed) == 0) {
+        if (pthread_create(&thread, NULL, work, &seen[THREADS]) == 0) {
             pthread_join(thread, NULL);
         }
     }
@@ -66,8 +73,8 @@ int main(int count, char **arguments)
 
     alarm(100);
     heap = memrec_heap("h", 0, 1);
-    for (uintptr_t i = 0; i < THREADS; i++) {
-        if (pthread_create(&threads[i], NULL, work, (void *)i) != 0) {
+    for (int i = 0; i < THREADS; i++) {
+        if (pthread_create(&threads[i], NULL, work, &seen[i]) != 0) {
             return 1;
         }
     }
@@ -79,6 +86,11 @@ int main(int count, char **arguments)
         struct memrec_status status = {.size = sizeof status};
 
         recording = k;
+        for (int i = 0; i <= THREADS; i++) {
+            while (seen[i] < k) {
+                usleep(100);
+            }
+        }
         snprintf(name, sizeof name, "t%u.zst", k);
         if (memrec_start(name) != 0) {
             fprintf(stderr, "recording %u could not begin\n", k);

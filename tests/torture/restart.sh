@@ -35,7 +35,7 @@ for interval in 64K 1; do
             SELECT complete,
                    (SELECT count(*) FROM sample
                     WHERE size_bytes BETWEEN 1000 AND 3999
-                    AND size_bytes NOT IN (1000 + $k, 999 + $k, 3000 + $k, 2999 + $k)) AS strangers,
+                    AND size_bytes NOT IN (1000 + $k, 3000 + $k)) AS strangers,
                    (SELECT count(*) FROM sample
                     WHERE size_bytes IN (5000, 6000) AND death_ns IS NOT NULL) AS ended,
                    (SELECT coalesce(sum(count), 0) FROM loss
