@@ -96,8 +96,9 @@ void memrec_resume(void);
 void memrec_flush(void);
 
 /* Mean bytes between samples from here on: rounded to the starting interval times a power of two,
- * between 1/64 and 2^30 times it. Each sample carries the interval that was in force. Does nothing when
- * every allocation is recorded. */
+ * between 1/64 and 2^30 times it. Other threads follow at their next sample, after 64 starting intervals
+ * at the latest. Each sample carries the interval that was in force. Does nothing when every allocation is
+ * recorded. */
 void memrec_set_interval(uint64_t bytes);
 
 /* A point in time with a name ("before the experiment"), for reports and comparisons. */
@@ -339,8 +340,9 @@ void memrec_retained(memrec_heap_id heap, const struct memrec_retained_row *rows
 /* Makes the library ask: `run` is called at its interval and reports with the calls above. It returns 0 when it
  * did; anything else, and a run of more than 50 ms, is counted, and the interval is doubled, up to
  * 64 times, until a run is good again. interval_ms 0: the usual one. Without
- * MEMREC_AT_SAFEPOINT it runs on a thread of the library, made at the first registration, and must lock
- * what it reads; with it, inside memrec_safepoint. One per kind; NULL takes it back. Not in signal handlers. */
+ * MEMREC_AT_SAFEPOINT it runs on a thread of the library, made at the first registration (and by each fork, in
+ * the child), and must lock what it reads; with it, inside memrec_safepoint. One per kind; NULL takes it back.
+ * Not in signal handlers. */
 enum memrec_pull {
     MEMREC_PULL_MEMORY = 0,  /* heap usage, pools, retained sets: 2000 ms, at least 500 */
     MEMREC_PULL_CLASSES = 1, /* class profiles: 5000 ms, at least 1000 */
