@@ -209,7 +209,8 @@ static void tell_definitions(struct mr_announcer *announcer, struct mr_encoder *
         mr_encode_end(encoder);
 }
 
-/* New threads by name, and the counters that moved. */
+/* New threads by name, and the counters that moved; once also of a thread that never allocates, whose zeros
+ * would otherwise count as not told. */
 static void tell_threads(struct mr_announcer *announcer, struct mr_encoder *encoder,
                          uint64_t now_ns, bool again, bool final)
 {
@@ -224,7 +225,7 @@ static void tell_threads(struct mr_announcer *announcer, struct mr_encoder *enco
         if (told->id != slot->id || again) {
             tell_thread(encoder, slot, slot->name);
             if (told->id != slot->id)
-                *told = (struct mr_told_thread){.id = slot->id};
+                *told = (struct mr_told_thread){.id = slot->id, .alloc_calls = UINT64_MAX};
         }
         if (!told->named_twice &&
             (final || now_ns - session->start_monotonic_ns > SECOND_NAME_NS)) {

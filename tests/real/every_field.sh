@@ -172,6 +172,8 @@ for db in 1 4096; do
     cells $db retained -- root="a global" rank=1 bytes=5050 objects=55 profiles=3
     cells $db retained -- root="a binding" rank=2 bytes=4040 objects=44
     cells $db losses -- kind=begin_inside count=1
+    is $db "SELECT group_concat(kind, ' ') FROM (SELECT kind FROM loss WHERE count > 0 AND kind NOT LIKE '%stack%' AND kind NOT LIKE
+        '%symbol%' AND kind NOT LIKE '%module%' ORDER BY kind)" "begin_inside paused_ms unclosed"
     cells $db losses -- kind=paused_ms
 done
 is 1 "SELECT DISTINCT freed_bytes FROM frame_mark WHERE number < 5" 2222
