@@ -104,7 +104,7 @@ static void strangers(void)
     memrec_heap_move(heap, &strange, &gc);
 }
 
-/* Registers more than there is room for. How many names are left depends on what was told before. */
+/* Registers more than there is room for. How many find some depends on what was told before. */
 static void fill(const char *what, unsigned count, uint32_t (*make)(const char *name, unsigned i))
 {
     unsigned made = 0;
@@ -114,7 +114,7 @@ static void fill(const char *what, unsigned count, uint32_t (*make)(const char *
         snprintf(name, sizeof name, "%s %u", what, i);
         made += make(name, i) != 0;
     }
-    printf("%s: %s\n", what, made == 0 ? "none" : made == count ? "all" : "some");
+    printf("%s: %s\n", what, made == count ? "all" : "not all");
 }
 
 static uint32_t make_stream(const char *name, unsigned i) { return memrec_stream(name, i); }

@@ -136,6 +136,7 @@ provides)
     starts() {
         checks=$((checks + 1))
         starts_answer=$("$MEMANALYZE" query --format csv trace.zst "$(echo "$stack" | sed "s/SIZE/$1/")" | tail -n 1)
+        # shellcheck disable=SC2254  # a pattern
         case $starts_answer in
         $2) ;;
         *) fails provides "$1: $starts_answer instead of $2" ;;

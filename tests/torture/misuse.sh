@@ -12,7 +12,7 @@ fi
 settings=MEMREC_ONLY=torture_misuse
 same misuse timeout 60 "$bin/torture_misuse"
 [ "$(tail -n 1 plain.out)" = "done" ] || fails misuse "said: $(tail -n 3 plain.out plain.err)"
-grep -q 'all$' plain.out && fails misuse "a table has no end: $(grep 'all$' plain.out)"
+grep -q ': all$' plain.out && fails misuse "a table has no end: $(grep ': all$' plain.out)"
 
 rm -f trace*.zst
 MEMREC_ONLY=torture_misuse MEMREC_TRACE=$PWD/trace.zst LD_PRELOAD=$LIBMEMREC timeout 60 "$bin/torture_misuse" >/dev/null
