@@ -72,7 +72,8 @@ static status prepare_all(struct voice *voice)
          " ?, ?, ?, ?, NULL)",
          &insert->frame},
         {"INSERT INTO phase VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &insert->phase},
-        {"INSERT INTO eval VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        {"INSERT INTO eval VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+         " 0, 0, 0, 0, 0, 0, 0)",
          &insert->eval},
         {"INSERT INTO span VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
          " ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -99,6 +100,12 @@ static status prepare_all(struct voice *voice)
         {SUMS_INTO("span_leftover", "span_id, stack_id, spans_after, gcs_after",
                    "run_id, span_id, stack_id"),
          &insert->leftover},
+        {"UPDATE eval SET left_samples = left_samples + ?6, left_bytes = left_bytes + ?7,"
+         " left_bytes_sq = left_bytes_sq + ?8, left_bytes_var = left_bytes_var + ?9,"
+         " left_blocks = left_blocks + ?10, left_blocks_sq = left_blocks_sq + ?11,"
+         " left_blocks_var = left_blocks_var + ?12"
+         " WHERE id = ?2 AND duration_ns IS NOT NULL",
+         &insert->eval_left},
         {SUMS_INTO("survival_stat", "heap_id, class_id, stack_id, generation",
                    "run_id, heap_id, class_id, stack_id, generation"),
          &insert->survival},
@@ -199,6 +206,7 @@ static void forget(struct voice *voice)
     sparse_clear(&voice->names);
     text_pool_free(&voice->texts);
     voice_sums_clear(&voice->leftovers);
+    voice_sums_clear(&voice->eval_leftovers);
     voice_sums_clear(&voice->survival);
 }
 
@@ -349,6 +357,7 @@ status voice_write(struct voice *voice)
 {
     if (voice->speaks) {
         TRY(voice_sums_flush(voice, voice->leftovers, voice->insert.leftover));
+        TRY(voice_sums_flush(voice, voice->eval_leftovers, voice->insert.eval_left));
         TRY(voice_sums_flush(voice, voice->survival, voice->insert.survival));
         TRY(voice_spans_end(voice));
         TRY(voice_profiles_end(voice));

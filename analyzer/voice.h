@@ -63,7 +63,7 @@ static inline bool voice_speaks(const struct voice *voice) { return *(const bool
 STATUS_MUST_USE status voice_context(struct voice *voice, uint32_t thread, uint64_t heap,
                                      uint64_t class, uint32_t *context);
 
-/* A sample was born in its context. */
+/* A sample was born in its context, which is what its thread does now. */
 STATUS_MUST_USE status voice_born(struct voice *voice, uint32_t context,
                                   const struct rollup_block *block);
 

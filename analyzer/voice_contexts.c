@@ -171,6 +171,11 @@ status voice_born(struct voice *voice, uint32_t at, const struct rollup_block *b
     const struct voice_context *context = at ? &voice->contexts[at] : NULL;
     struct voice_span *span = context ? context->span : NULL;
 
+    if (context && context->eval) {
+        const struct voice_thread *thread = sparse_find(&voice->threads, block->thread);
+
+        thread->evals[thread->eval_count - 1]->samples++;
+    }
     if (span) {
         span->samples++;
         span->bytes += bytes;
@@ -270,6 +275,11 @@ status voice_survivor(struct voice *voice, uint32_t at, const struct rollup_bloc
                            voice->insert.leftover));
     }
     uint64_t generation = survived(voice, birth, heap);
+    if (birth && birth->eval && generation != 0) {
+        const uint64_t key[4] = {(uint64_t)birth->eval};
+        TRY(voice_sums_add(voice, &voice->eval_leftovers, key, bytes, block->weight,
+                           voice->insert.eval_left));
+    }
     if (generation != UNKNOWN) {
         const uint64_t key[4] = {heap ? (uint64_t)heap->is.row : 0,
                                  birth ? (uint64_t)voice_class_row(voice, birth->class) : 0,

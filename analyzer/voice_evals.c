@@ -67,6 +67,7 @@ static status insert_eval(struct voice *voice, const struct voice_eval *eval,
     for (int i = 0; i < 5; i++) {
         db_bind_known(insert, 15 + i, elapsed->counters[i]);
     }
+    db_bind_int(insert, 20, (int64_t)eval->samples);
     return db_insert(insert);
 }
 

@@ -147,7 +147,7 @@ struct voice_eval {
     struct voice_open open;
     int64_t id, parent;
     uint32_t label, heap;
-    uint64_t used_before;
+    uint64_t used_before, samples;
 };
 
 struct voice_cached {
@@ -188,7 +188,8 @@ struct voice_sums;
 struct voice_statements {
     struct statement *mark, *pause, *stream, *frame, *phase, *eval, *span, *heap, *heap_usage;
     struct statement *gc, *gc_pause, *gc_survivor, *gc_site, *class, *class_profile, *retained;
-    struct statement *pool, *pool_tick, *pool_stale, *pool_map, *pull, *leftover, *survival;
+    struct statement *pool, *pool_tick, *pool_stale, *pool_map, *pull, *leftover, *eval_left,
+        *survival;
 };
 
 struct voice {
@@ -237,7 +238,7 @@ struct voice {
 
     uint64_t recording_paused_ns; /* UNKNOWN: not paused */
     struct voice_pull pulls[VOICE_PULLS];
-    struct voice_sums *leftovers, *survival;
+    struct voice_sums *leftovers, *eval_leftovers, *survival;
 };
 
 /* voice.c */

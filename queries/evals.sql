@@ -7,11 +7,11 @@
 --   $2 limit    COUNT  rows to show (default: 20)
 --   $3 verdict  TEXT   suspect|growing|collected|steady|undecided|untold: only this one
 -- Columns:
---   verdict                 TEXT   suspect: grew in at least 9 of 10 runs and was still larger after
---                                  the collection that followed; growing: grew, and no collection told
---                                  what stayed; collected: grew, and the collection took it back;
---                                  steady: did not grow; undecided: fewer than 5 runs; untold: the
---                                  heap's use was not told
+--   verdict                 TEXT   suspect: what it allocated stayed, again and again, or the heap grew in
+--                                  at least 9 of 10 runs and was still larger after the collection that
+--                                  followed; growing: it grew, and nothing told what stays; collected: it
+--                                  grew, and collections took it back; steady: it did not grow;
+--                                  undecided: fewer than 5 runs; untold: the heap's use was not told
 --   label                   TEXT   the expression
 --   runs                    COUNT  that ended
 --   grew                    COUNT  of these, runs that left the heap larger than they found it
@@ -21,6 +21,12 @@
 --                                  collection followed
 --   kept                    COUNT  runs whose heap was larger after the next collection than before them
 --   kept_told               COUNT  runs that a collection followed
+--   left_bytes              BYTES  of all runs, alive at the end of the recording, and after a collection
+--                                  where there are any
+--   left_bytes_low          BYTES  lower end of its 95 % interval
+--   left_bytes_high         BYTES  upper end
+--   leaving                 COUNT  runs of which a sample was left: at least so many left something
+--   samples                 COUNT  taken in its runs
 --   alloc_bytes             BYTES  allocated per run, exact, without managed heaps
 --   alloc_calls             COUNT  allocations per run
 --   heap_alloc_bytes        BYTES  allocated per run in managed heaps; empty: they tell no objects
@@ -37,7 +43,7 @@
 --   warning                 PROSE  why it is suspected
 --   all_rows                TOTAL  labels before the limit
 --   suspects                TOTAL  of these, suspected
--- Table:    verdict label runs net_p50_bytes after_gc_bytes alloc_bytes arena_high_water_bytes gc_share
+-- Table:    verdict label runs net_p50_bytes left_bytes alloc_bytes arena_high_water_bytes gc_share
 --           p50_ns
 -- Footer:   {rows} of {all_rows} labels, {suspects} suspected
 -- Empty:    this program told no evaluations; memrec_eval_begin and memrec_eval_end do
@@ -65,6 +71,16 @@ SELECT verdict,
        CAST(ROUND(after_gc_bytes) AS BIGINT) AS after_gc_bytes,
        CASE WHEN kept_told > 0 THEN kept END AS kept,
        kept_told,
+       CASE WHEN samples > 0 THEN CAST(ROUND(left_bytes) AS BIGINT) END AS left_bytes,
+       CAST(ROUND(left_bytes
+           * (1 - (1 - POWER(1 - 1 / (9 * left_n) - 1.96 / (3 * SQRT(left_n)), 3)) * left_spread))
+           AS BIGINT) AS left_bytes_low,
+       CAST(ROUND(left_bytes
+           * (1 + ((left_n + 1) / left_n
+               * POWER(1 - 1 / (9 * (left_n + 1)) + 1.96 / (3 * SQRT(left_n + 1)), 3) - 1) * left_spread))
+           AS BIGINT) AS left_bytes_high,
+       CASE WHEN samples > 0 THEN leaving END AS leaving,
+       samples,
        CAST(ROUND(alloc_bytes) AS BIGINT) AS alloc_bytes,
        CAST(ROUND(alloc_calls) AS BIGINT) AS alloc_calls,
        CAST(ROUND(heap_alloc_bytes) AS BIGINT) AS heap_alloc_bytes,
@@ -80,13 +96,20 @@ SELECT verdict,
        last_ns,
        unfinished,
        CASE
+           WHEN verdict = 'suspect' AND leaving >= 5 AND leaving_spread
+           THEN 'What it allocated stays: of ' || CAST(leaving AS TEXT) || ' of ' || CAST(runs AS TEXT)
+               || ' runs at least, from the first to the last.'
            WHEN verdict = 'suspect'
            THEN 'It grew in ' || CAST(grew AS TEXT) || ' of ' || CAST(net_told AS TEXT)
                || ' runs, and was larger than before after the next collection in '
                || CAST(kept AS TEXT) || ' of ' || CAST(kept_told AS TEXT) || '.'
            WHEN verdict = 'growing'
            THEN 'It grew in ' || CAST(grew AS TEXT) || ' of ' || CAST(net_told AS TEXT)
-               || ' runs; no collection followed that would tell what stays.'
+               || ' runs; '
+               || CASE
+                      WHEN kept_told = 0 THEN 'no collection followed that would tell what stays.'
+                      ELSE 'what collections left grew with it, whoever keeps it.'
+                  END
        END AS warning,
        all_rows,
        suspects

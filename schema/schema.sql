@@ -311,7 +311,11 @@ CREATE TABLE eval (                      -- one evaluation
     alloc_calls       INTEGER,
     free_calls        INTEGER,
     heap_alloc_bytes  INTEGER,
-    heap_alloc_calls  INTEGER
+    heap_alloc_calls  INTEGER,
+    samples           INTEGER NOT NULL DEFAULT 0, -- taken in it, not in those inside it
+    left_samples      INTEGER NOT NULL DEFAULT 0, -- of them, alive at the end of the run after a collection; without any: alive
+    left_bytes REAL NOT NULL DEFAULT 0, left_bytes_sq REAL NOT NULL DEFAULT 0, left_bytes_var REAL NOT NULL DEFAULT 0,
+    left_blocks REAL NOT NULL DEFAULT 0, left_blocks_sq REAL NOT NULL DEFAULT 0, left_blocks_var REAL NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE span (                      -- one unit of work

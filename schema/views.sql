@@ -202,39 +202,64 @@ FROM (
 ) AS numbered;
 
 -- Evaluations per label ('' for none), and whether they grow. Five runs that all grow, and as many that are larger after the
--- collection that follows, would be chance once in 32 times each.
+-- collection that follows, would be chance once in 32 times each. Heap use includes garbage of before, so what a collection
+-- left is compared over time, too, and what samples saw stay speaks first.
 CREATE VIEW eval_verdict AS
 SELECT
-    counted.*,
+    ranged.*,
     CASE
+        WHEN leaving >= 5 AND leaving_spread THEN 'suspect'
         WHEN net_told = 0 THEN 'untold'
         WHEN net_told < 5 THEN 'undecided'
         WHEN grew * 10 < net_told * 9 THEN 'steady'
         WHEN kept_told = 0 THEN 'growing'
-        WHEN kept * 10 < kept_told * 9 THEN 'collected'
-        ELSE 'suspect'
+        WHEN kept * 10 >= kept_told * 9 THEN 'suspect'
+        WHEN samples >= 20 OR floor_rise_bytes * 20 <= floor_bytes THEN 'collected'
+        ELSE 'growing'
     END AS verdict
 FROM (
     SELECT
-        run_id, COALESCE(label, '') AS name,
-        COUNT(duration_ns) AS runs,
-        COUNT(*) - COUNT(duration_ns) AS unfinished,
-        COUNT(net_bytes) AS net_told,
-        COUNT(*) FILTER (WHERE net_bytes > 0) AS grew,
-        CAST(SUM(net_bytes) AS BIGINT) AS net_bytes,
-        COUNT(heap_after_gc_bytes - heap_before_bytes) AS kept_told,
-        COUNT(*) FILTER (WHERE heap_after_gc_bytes > heap_before_bytes) AS kept,
-        AVG((heap_after_gc_bytes - heap_before_bytes) * 1.0) AS after_gc_bytes,
-        AVG(alloc_bytes * 1.0) AS alloc_bytes,
-        AVG(alloc_calls * 1.0) AS alloc_calls,
-        AVG(heap_alloc_bytes * 1.0) AS heap_alloc_bytes,
-        MAX(arena_high_water_bytes) AS arena_high_water_bytes,
-        SUM(CASE WHEN gc_ns IS NOT NULL THEN duration_ns END) AS gc_of_ns,
-        SUM(gc_ns) AS gc_ns,
-        CAST(SUM(gc_count) AS BIGINT) AS gc_count,
-        CAST(SUM(duration_ns) AS BIGINT) AS total_ns,
-        MIN(begin_ns) AS first_ns,
-        MAX(begin_ns) AS last_ns
-    FROM eval
-    GROUP BY run_id, COALESCE(label, '')
-) AS counted;
+        counted.*,
+        -- what stayed comes from all over the time of the label: not from the last runs only, which may still use it, nor
+        -- from the first, as a cache that is full by now
+        left_ns - first_ns BETWEEN (last_ns - first_ns) * 0.25 AND (last_ns - first_ns) * 0.75 AS leaving_spread,
+        -- a line through what collections left, by least squares
+        COALESCE((floors * sum_tf - sum_t * sum_f) / NULLIF(floors * sum_tt - sum_t * sum_t, 0) * (last_ns - first_ns), 0)
+            AS floor_rise_bytes
+    FROM (
+        SELECT
+            run_id, COALESCE(label, '') AS name,
+            COUNT(duration_ns) AS runs,
+            COUNT(*) - COUNT(duration_ns) AS unfinished,
+            COUNT(net_bytes) AS net_told,
+            COUNT(*) FILTER (WHERE net_bytes > 0) AS grew,
+            CAST(SUM(net_bytes) AS BIGINT) AS net_bytes,
+            COUNT(heap_after_gc_bytes - heap_before_bytes) AS kept_told,
+            COUNT(*) FILTER (WHERE heap_after_gc_bytes > heap_before_bytes) AS kept,
+            AVG((heap_after_gc_bytes - heap_before_bytes) * 1.0) AS after_gc_bytes,
+            COUNT(heap_after_gc_bytes) * 1.0 AS floors,
+            AVG(heap_after_gc_bytes * 1.0) AS floor_bytes,
+            SUM(heap_after_gc_bytes * 1.0) AS sum_f,
+            SUM(begin_ns * 1.0) FILTER (WHERE heap_after_gc_bytes IS NOT NULL) AS sum_t,
+            SUM(begin_ns * 1.0 * begin_ns) FILTER (WHERE heap_after_gc_bytes IS NOT NULL) AS sum_tt,
+            SUM(begin_ns * 1.0 * heap_after_gc_bytes) AS sum_tf,
+            CAST(SUM(samples) AS BIGINT) AS samples,
+            COUNT(*) FILTER (WHERE left_samples > 0) AS leaving,
+            AVG(begin_ns * 1.0) FILTER (WHERE left_samples > 0) AS left_ns,
+            SUM(left_bytes) AS left_bytes,
+            SUM(left_bytes) * SUM(left_bytes) / NULLIF(SUM(left_bytes_sq), 0) AS left_n,
+            SQRT(SUM(left_bytes_var) / NULLIF(SUM(left_bytes_sq), 0)) AS left_spread,
+            AVG(alloc_bytes * 1.0) AS alloc_bytes,
+            AVG(alloc_calls * 1.0) AS alloc_calls,
+            AVG(heap_alloc_bytes * 1.0) AS heap_alloc_bytes,
+            MAX(arena_high_water_bytes) AS arena_high_water_bytes,
+            SUM(CASE WHEN gc_ns IS NOT NULL THEN duration_ns END) AS gc_of_ns,
+            SUM(gc_ns) AS gc_ns,
+            CAST(SUM(gc_count) AS BIGINT) AS gc_count,
+            CAST(SUM(duration_ns) AS BIGINT) AS total_ns,
+            MIN(begin_ns) AS first_ns,
+            MAX(begin_ns) AS last_ns
+        FROM eval
+        GROUP BY run_id, COALESCE(label, '')
+    ) AS counted
+) AS ranged;

@@ -74,6 +74,9 @@ checks=$((checks + 1))
 "$MEMANALYZE" report evals repl.db --format csv >cells.csv
 grep -q ',set kept pair range 20 kept,300,' cells.csv ||
     fails repl "evals does not know what ran 300 times: $(head -n 4 cells.csv)"
+verdicts=$("$MEMANALYZE" query --format csv repl.db "SELECT group_concat(verdict, ' ') FROM (SELECT verdict FROM eval_verdict
+    WHERE name IN ('set kept pair range 20 kept', 'sum range 900') ORDER BY name)" | tail -n 1)
+[ "$verdicts" = "suspect collected" ] || fails repl "what keeps and what does not are $verdicts"
 row=cells
 says repl gc collections '> 5'
 says repl gc wrong_claims '== 0'
