@@ -423,7 +423,9 @@ void lifetimes_prefetch_slot(const struct lifetimes *lifetimes, uint64_t key)
     uint64_t mixed = mix(key);
     const struct shard *shard = &lifetimes->shards[mixed % SHARDS];
 
-    __builtin_prefetch(shard->slots + home_of(shard, (uint32_t)(mixed >> 32)));
+    if (shard->slots) {
+        __builtin_prefetch(shard->slots + home_of(shard, (uint32_t)(mixed >> 32)));
+    }
 }
 
 void lifetimes_prefetch_place(const struct lifetimes *lifetimes, uint64_t key)
