@@ -6,6 +6,7 @@
 #include "pauses.h"
 #include "text_pool.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,9 @@ static const struct measure {
      "SELECT run_id, stream_id, '', heap_alloc_bytes FROM frame_mark"},
     {"span.duration_ns", "SELECT run_id, 0, kind, duration_ns FROM span"},
     {"span.first_result_ns", "SELECT run_id, 0, kind, first_result_ns FROM span"},
+    {"span.alloc_bytes", "SELECT run_id, 0, kind, alloc_bytes FROM span"},
     {"eval.duration_ns", "SELECT run_id, 0, COALESCE(label, ''), duration_ns FROM eval"},
+    {"eval.alloc_bytes", "SELECT run_id, 0, COALESCE(label, ''), alloc_bytes FROM eval"},
     {"eval.net_bytes", "SELECT run_id, 0, COALESCE(label, ''), net_bytes FROM eval"},
     {"gc_pause.duration_ns", "SELECT run_id, heap_id, '', duration_ns FROM gc_pause"},
     {"gc_pause.duration_ns of kind", "SELECT p.run_id, p.heap_id, g.kind, p.duration_ns"
@@ -106,6 +109,27 @@ static status read_values(struct db *db, const struct measure *measure, struct v
     return OK;
 }
 
+/* Where the quantile `part` would lie in a longer run of the same: the values whose ranks are 1.96 deviations
+ * of a binomial count away from it (Conover, Practical Nonparametric Statistics, 3.2), NULL beyond
+ * the values there are. */
+static void bind_interval(struct statement *insert, int at, const struct value *rows, size_t count,
+                          double part)
+{
+    double rank = part * (double)count, reach = 1.96 * sqrt(part * (1 - part) * (double)count);
+    double low = floor(rank - reach), high = ceil(rank + reach) + 1;
+
+    if (low >= 1) {
+        db_bind_int(insert, at, rows[(size_t)low - 1].number);
+    } else {
+        db_bind_null(insert, at);
+    }
+    if (high <= (double)count) {
+        db_bind_int(insert, at + 1, rows[(size_t)high - 1].number);
+    } else {
+        db_bind_null(insert, at + 1);
+    }
+}
+
 /* One group, in order. */
 static status write_quantiles(struct statement *insert, const char *measure,
                               const struct value *rows, size_t count)
@@ -122,6 +146,8 @@ static status write_quantiles(struct statement *insert, const char *measure,
     for (int i = 0; i < 5; i++) {
         db_bind_int(insert, 6 + i, rows[(count * percents[i] + 99) / 100 - 1].number);
     }
+    bind_interval(insert, 11, rows, count, 0.50);
+    bind_interval(insert, 13, rows, count, 0.99);
     return db_insert(insert);
 }
 
@@ -224,7 +250,8 @@ status distribution_write(struct db *db)
 {
     struct statement *insert;
 
-    TRY(db_prepare(db, "INSERT INTO quantile VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &insert));
+    TRY(db_prepare(db, "INSERT INTO quantile VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   &insert));
     TRY(db_run(db, "BEGIN"));
     for (size_t i = 0; i < sizeof measures / sizeof measures[0]; i++) {
         TRY(write_measure(db, insert, &measures[i]));

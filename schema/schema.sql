@@ -667,3 +667,7 @@ CREATE TABLE leak (                      -- one row per site that was judged: th
     p_value             REAL,               -- of the survivors under "no leak", before correction; NULL: not tested
     reason              TEXT NOT NULL       -- one sentence: why this verdict and why not the others
 ) STRICT;
+    p50_low    INTEGER,                  -- what p50 would be in a longer run of the same: the 95 % interval that holds for any distribution; NULL: too few values
+    p50_high   INTEGER,
+    p99_low    INTEGER,
+    p99_high   INTEGER,

@@ -210,6 +210,10 @@ WITH value (measure, subject_id, part, value) AS (
      UNION ALL
     SELECT 'span.first_result_ns', 0, kind, first_result_ns FROM span
      UNION ALL
+    SELECT 'span.alloc_bytes', 0, kind, alloc_bytes FROM span
+     UNION ALL
+    SELECT 'eval.alloc_bytes', 0, COALESCE(label, ''), alloc_bytes FROM eval
+     UNION ALL
     SELECT 'eval.duration_ns', 0, COALESCE(label, ''), duration_ns FROM eval
      UNION ALL
     SELECT 'eval.net_bytes', 0, COALESCE(label, ''), net_bytes FROM eval
@@ -229,6 +233,8 @@ placed AS (
 )
 SELECT 1, measure, subject_id, part, MAX(told),
        MAX(value) FILTER (WHERE place = (50 * told + 99) / 100), MAX(value) FILTER (WHERE place = (90 * told + 99) / 100),
-       MAX(value) FILTER (WHERE place = (95 * told + 99) / 100), MAX(value) FILTER (WHERE place = (99 * told + 99) / 100), MAX(value)
+       MAX(value) FILTER (WHERE place = (95 * told + 99) / 100), MAX(value) FILTER (WHERE place = (99 * told + 99) / 100), MAX(value),
+       MAX(value) FILTER (WHERE place = FLOOR(0.50 * told - 1.96 * SQRT(0.2500 * told))), MAX(value) FILTER (WHERE place = CEIL(0.50 * told + 1.96 * SQRT(0.2500 * told)) + 1),
+       MAX(value) FILTER (WHERE place = FLOOR(0.99 * told - 1.96 * SQRT(0.0099 * told))), MAX(value) FILTER (WHERE place = CEIL(0.99 * told + 1.96 * SQRT(0.0099 * told)) + 1)
   FROM placed
  GROUP BY measure, subject_id, part;

@@ -144,6 +144,11 @@ static void check_rows(void)
     CHECK_EQ(ask(db, QUANTILE("p95", FRAMES)), 190);
     CHECK_EQ(ask(db, QUANTILE("p99", FRAMES)), 198);
     CHECK_EQ(ask(db, QUANTILE("maximum", FRAMES)), 200);
+    CHECK_EQ(ask(db, QUANTILE("p50_low", FRAMES)), 86); /* 100 -+ 1.96 sqrt(50), outwards */
+    CHECK_EQ(ask(db, QUANTILE("p50_high", FRAMES)), 115);
+    CHECK_EQ(ask(db, QUANTILE("p99_low", FRAMES)), 195);
+    CHECK_EQ(ask(db, QUANTILE("COUNT(p99_high)", FRAMES)), 0); /* the 202nd of 200 */
+    CHECK_EQ(ask(db, QUANTILE("COUNT(p50_low)", "subject_id = 8")), 0);
     CHECK_EQ(ask(db, QUANTILE("told", "measure = 'frame_mark.alloc_bytes'")), 197);
     CHECK_EQ(ask(db, QUANTILE("p99", "subject_id = 8")), 5);
     CHECK_EQ(ask(db, QUANTILE("told", "subject_id = 8")), 1);
