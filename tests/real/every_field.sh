@@ -95,7 +95,7 @@ for db in 1 4096; do
     is $db "SELECT ended, label IS NULL FROM span WHERE kind = 'query'" failed,1
     is $db "SELECT ended FROM span WHERE label = 'later'" timed_out
     is $db "SELECT s.label, spans_after, gcs_after, l.samples, l.bytes FROM span_leftover l JOIN span s ON s.id = span_id
-        WHERE l.bytes > 1000" "GET /every,1,10,1,1048576"
+        WHERE l.bytes > 100000" "GET /every,1,10,1,1048576"
 
     is $db "SELECT name, capacity_bytes, generations FROM heap" "every heap,123456789,3"
     is $db "SELECT alloc_calls, alloc_bytes, free_calls, freed_bytes FROM heap" 22,12585465,11,1051129
