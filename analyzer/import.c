@@ -5,6 +5,7 @@
 #include "diag.h"
 #include "distribution.h"
 #include "embedded.h"
+#include "late.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -248,6 +249,9 @@ static status end_file(struct import *import)
     status result = import_losses_write_symbols(file, symbolizer_get_counts(import->symbolizer));
     if (result.code == STATUS_OK) {
         result = distribution_write(file);
+    }
+    if (result.code == STATUS_OK) {
+        result = late_write(file);
     }
     if (result.code == STATUS_OK) {
         result = db_run(file, embedded_schema("views"));

@@ -80,7 +80,8 @@ static status prepare_all(struct voice *voice)
          &insert->span},
         {"INSERT INTO heap VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &insert->heap},
         {"INSERT OR REPLACE INTO heap_usage VALUES (?, ?, ?, ?, ?, ?)", &insert->heap_usage},
-        {"INSERT INTO gc VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        {"INSERT INTO gc VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+         " ?, ?, ?)",
          &insert->gc},
         {"INSERT INTO gc_pause (run_id, heap_id, gc_id, begin_ns, duration_ns)"
          " VALUES (?, ?, ?, ?, ?)",
@@ -109,6 +110,9 @@ static status prepare_all(struct voice *voice)
         {SUMS_INTO("survival_stat", "heap_id, class_id, stack_id, generation",
                    "run_id, heap_id, class_id, stack_id, generation"),
          &insert->survival},
+        {SUMS_INTO("first_gc_stat", "heap_id, class_id, stack_id, survived",
+                   "run_id, heap_id, class_id, stack_id, survived"),
+         &insert->first_gc},
     };
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -208,6 +212,7 @@ static void forget(struct voice *voice)
     voice_sums_clear(&voice->leftovers);
     voice_sums_clear(&voice->eval_leftovers);
     voice_sums_clear(&voice->survival);
+    voice_sums_clear(&voice->first_gc);
 }
 
 void voice_close(struct voice *voice)
@@ -359,6 +364,7 @@ status voice_write(struct voice *voice)
         TRY(voice_sums_flush(voice, voice->leftovers, voice->insert.leftover));
         TRY(voice_sums_flush(voice, voice->eval_leftovers, voice->insert.eval_left));
         TRY(voice_sums_flush(voice, voice->survival, voice->insert.survival));
+        TRY(voice_sums_flush(voice, voice->first_gc, voice->insert.first_gc));
         TRY(voice_spans_end(voice));
         TRY(voice_profiles_end(voice));
         TRY(voice_write_definitions(voice));

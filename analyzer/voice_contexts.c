@@ -147,9 +147,7 @@ status voice_context(struct voice *voice, uint32_t number, uint64_t heap_id, uin
         }
         if (heap && !heap->tells_objects) {
             heap->tells_objects = true;
-            heap->sites.epoch++; /* until now it had to do with blocks of malloc */
-            heap->sites.used_count = 0;
-            heap->sites.bytes = 0;
+            voice_sites_forget(&heap->sites); /* until now it had to do with blocks of malloc */
         }
     }
     struct voice_context now = context_now(voice, thread, number, heap);
@@ -228,7 +226,28 @@ static void fill(const struct voice *voice, const struct voice_context *birth,
     }
 }
 
-status voice_died(struct voice *voice, uint32_t at, uint32_t number, struct voice_columns *out)
+/* Whether an object outlived the first collection that began in its lifetime. One that lives and has met none
+ * says nothing. A collection frees what it does not find before its end is told. */
+static status meet_first_gc(struct voice *voice, const struct voice_context *birth, bool lives,
+                            const struct rollup_block *block)
+{
+    const struct voice_heap *heap = birth ? voice_known_heap(voice, birth->heap) : NULL;
+
+    if (!heap) {
+        return OK;
+    }
+    bool survived = heap->collections - (heap->gc.id != 0) > birth->collections;
+    if (lives && !survived) {
+        return OK;
+    }
+    const uint64_t key[4] = {(uint64_t)heap->is.row, (uint64_t)voice_class_row(voice, birth->class),
+                             block->stack_id, survived};
+    return voice_sums_add(voice, &voice->first_gc, key, (double)block->size_bytes * block->weight,
+                          block->weight, voice->insert.first_gc);
+}
+
+status voice_died(struct voice *voice, uint32_t at, uint32_t number,
+                  const struct rollup_block *block, struct voice_columns *out)
 {
     const struct voice_context *birth = at ? &voice->contexts[at] : NULL;
     const struct voice_heap *heap = birth ? voice_known_heap(voice, birth->heap) : NULL;
@@ -240,6 +259,7 @@ status voice_died(struct voice *voice, uint32_t at, uint32_t number, struct voic
         death = context_now(voice, thread, number, heap);
     }
     fill(voice, birth, &death, out);
+    TRY(meet_first_gc(voice, birth, false, block));
     return drop(voice, at);
 }
 
@@ -274,6 +294,7 @@ status voice_survivor(struct voice *voice, uint32_t at, const struct rollup_bloc
         TRY(voice_sums_add(voice, &voice->leftovers, key, bytes, block->weight,
                            voice->insert.leftover));
     }
+    TRY(meet_first_gc(voice, birth, true, block));
     uint64_t generation = survived(voice, birth, heap);
     if (birth && birth->eval && generation != 0) {
         const uint64_t key[4] = {(uint64_t)birth->eval};

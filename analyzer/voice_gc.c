@@ -145,6 +145,9 @@ static status write_gc(struct voice *voice, const struct voice_heap *heap,
     db_bind_known(insert, 20, gc->claimed);
     db_bind_known(insert, 21, gc->promoted);
     db_bind_known(insert, 22, gc->allocated);
+    db_bind_int(insert, 23, (int64_t)gc->samples);
+    db_bind_real(insert, 24, gc->sampled_bytes);
+    db_bind_real(insert, 25, gc->sampled_bytes_sq);
     return db_insert(insert);
 }
 
@@ -220,7 +223,7 @@ static status start(struct voice *voice, struct voice_heap *heap, uint64_t begin
                                  .allocated = UNKNOWN};
     heap->begins[heap->collections % ROLLUP_OLD] = begin_ns == UNKNOWN ? voice->now_ns : begin_ns;
     voice->collection = heap->begun = heap->gc.id;
-    return voice_sites_write(voice, heap, heap->gc.id);
+    return voice_sites_write(voice, heap);
 }
 
 /* heap, kind, flags, reason, used, objects, what the previous collection really left */

@@ -29,7 +29,9 @@ static status add(struct voice_sites *sites, uint32_t stack, double bytes, doubl
     sums->bytes += bytes;
     sums->bytes_sq += bytes * bytes;
     sums->bytes_var += bytes * bytes * (1 - 1 / weight);
+    sites->samples++;
     sites->bytes += bytes;
+    sites->bytes_sq += bytes * bytes;
     return OK;
 }
 
@@ -76,7 +78,7 @@ static uint32_t choose(const struct voice_sites *sites, uint32_t best[RANKS])
     return count;
 }
 
-status voice_sites_write(struct voice *voice, struct voice_heap *heap, int64_t gc)
+status voice_sites_write(struct voice *voice, struct voice_heap *heap)
 {
     struct statement *insert = voice->insert.gc_site;
     struct voice_sites *sites = &heap->sites;
@@ -87,7 +89,7 @@ status voice_sites_write(struct voice *voice, struct voice_heap *heap, int64_t g
         const struct site_sums *sums = &sites->sums[best[i]];
 
         db_bind_int(insert, 1, voice->run_id);
-        db_bind_int(insert, 2, gc);
+        db_bind_int(insert, 2, heap->gc.id);
         db_bind_int(insert, 3, i + 1);
         db_bind_int(insert, 4, best[i]);
         db_bind_int(insert, 5, (int64_t)sums->samples);
@@ -97,10 +99,19 @@ status voice_sites_write(struct voice *voice, struct voice_heap *heap, int64_t g
         db_bind_real(insert, 9, sites->bytes > 0 ? sums->bytes / sites->bytes : 0);
         TRY(db_insert(insert));
     }
+    heap->gc.samples = sites->samples;
+    heap->gc.sampled_bytes = sites->bytes;
+    heap->gc.sampled_bytes_sq = sites->bytes_sq;
+    voice_sites_forget(sites);
+    return OK;
+}
+
+void voice_sites_forget(struct voice_sites *sites)
+{
     sites->epoch++;
     sites->used_count = 0;
-    sites->bytes = 0;
-    return OK;
+    sites->samples = 0;
+    sites->bytes = sites->bytes_sq = 0;
 }
 
 void voice_sites_clear(struct voice_sites *sites)

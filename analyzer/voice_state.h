@@ -72,6 +72,8 @@ struct voice_gc {
     uint64_t pause_ns, pause_max_ns, pause_count;
     uint64_t used_before, used_after, objects_before, objects_after;
     uint64_t claimed, promoted, allocated;
+    uint64_t samples; /* of what was allocated since the one before */
+    double sampled_bytes, sampled_bytes_sq;
     bool trued_up;
 };
 
@@ -86,7 +88,8 @@ struct voice_sites {
     uint32_t *used;         /* those of this epoch */
     uint32_t room, used_count;
     uint64_t epoch;
-    double bytes;
+    uint64_t samples;
+    double bytes, bytes_sq;
 };
 
 struct voice_heap {
@@ -189,7 +192,7 @@ struct voice_statements {
     struct statement *mark, *pause, *stream, *frame, *phase, *eval, *span, *heap, *heap_usage;
     struct statement *gc, *gc_pause, *gc_survivor, *gc_site, *class, *class_profile, *retained;
     struct statement *pool, *pool_tick, *pool_stale, *pool_map, *pull, *leftover, *eval_left,
-        *survival;
+        *survival, *first_gc;
 };
 
 struct voice {
@@ -238,7 +241,7 @@ struct voice {
 
     uint64_t recording_paused_ns; /* UNKNOWN: not paused */
     struct voice_pull pulls[VOICE_PULLS];
-    struct voice_sums *leftovers, *eval_leftovers, *survival;
+    struct voice_sums *leftovers, *eval_leftovers, *survival, *first_gc;
 };
 
 /* voice.c */
@@ -304,7 +307,8 @@ STATUS_MUST_USE status voice_gc_settle(struct voice *voice); /* zeros before the
 /* voice_sites.c */
 STATUS_MUST_USE status voice_sites_add(struct voice *voice, uint32_t heap, uint32_t stack,
                                        double bytes, double weight);
-STATUS_MUST_USE status voice_sites_write(struct voice *voice, struct voice_heap *heap, int64_t gc);
+STATUS_MUST_USE status voice_sites_write(struct voice *voice, struct voice_heap *heap);
+void voice_sites_forget(struct voice_sites *sites); /* until the next collection */
 void voice_sites_clear(struct voice_sites *sites);
 
 /* voice_pools.c, voice_profiles.c */

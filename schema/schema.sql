@@ -404,7 +404,10 @@ CREATE TABLE gc (                        -- one collection
     reclaimed_bytes    INTEGER,          -- before - after
     claimed_bytes      INTEGER,          -- what the runtime says it reclaimed; may differ
     promoted_bytes     INTEGER,
-    allocated_bytes    INTEGER           -- in this heap since the collection before: used before - its after; NULL: cannot be told
+    allocated_bytes    INTEGER,          -- in this heap since the collection before: used before - its after; NULL: cannot be told
+    samples            INTEGER NOT NULL DEFAULT 0, -- taken since the collection before, of what gc_site ranks: its objects or, when it tells none, blocks of malloc
+    sampled_bytes      REAL NOT NULL DEFAULT 0, -- what these stand for, estimate
+    sampled_bytes_sq   REAL NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE gc_pause (                  -- the program stood
@@ -436,6 +439,16 @@ CREATE TABLE gc_site (                   -- who allocated most between a collect
     bytes REAL NOT NULL, bytes_sq REAL NOT NULL, bytes_var REAL NOT NULL,
     share    REAL NOT NULL,              -- of everything sampled in between
     PRIMARY KEY (run_id, gc_id, rank)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gc_late (                   -- a frame over its budget, or a late span, that stood for this collection
+    run_id     INTEGER NOT NULL,
+    gc_id      INTEGER NOT NULL,         -- gc.id
+    kind       TEXT NOT NULL,            -- frame; span: one that took more than twice the median of its kind, of which 20 have ended
+    subject_id INTEGER NOT NULL,         -- frame_mark.id or span.id
+    pause_ns   INTEGER NOT NULL,         -- how long it stood for this collection
+    late_ns    INTEGER NOT NULL,         -- of what it is over its budget (a span: over the median), the part that these pauses explain; collections of one frame share it by their pauses
+    PRIMARY KEY (run_id, gc_id, kind, subject_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE class (                     -- a class or type of managed objects
@@ -610,6 +623,18 @@ CREATE TABLE survival_stat (             -- sampled blocks and objects alive at 
     PRIMARY KEY (run_id, heap_id, class_id, stack_id, generation)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE first_gc_stat (             -- sampled objects of managed heaps, by whether they survived the first collection they met
+    run_id     INTEGER NOT NULL,
+    heap_id    INTEGER NOT NULL,         -- heap.id
+    class_id   INTEGER NOT NULL,         -- class.id; 0: none
+    stack_id   INTEGER NOT NULL,         -- stack.id; 0: lost stacks
+    survived   INTEGER NOT NULL,         -- 1: it lived when that one ended; 0: it was freed before. Those alive at the end that met none are left out
+    samples    INTEGER NOT NULL,
+    bytes REAL NOT NULL, bytes_sq REAL NOT NULL, bytes_var REAL NOT NULL,
+    blocks REAL NOT NULL, blocks_sq REAL NOT NULL, blocks_var REAL NOT NULL,
+    PRIMARY KEY (run_id, heap_id, class_id, stack_id, survived)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE quantile (                  -- of what the program told, nearest rank: the least value that such a part does not exceed
     run_id     INTEGER NOT NULL,
     measure    TEXT NOT NULL,            -- table.column: frame_mark.duration_ns, span.first_result_ns, ...; see distribution.c
@@ -621,6 +646,10 @@ CREATE TABLE quantile (                  -- of what the program told, nearest ra
     p95        INTEGER NOT NULL,
     p99        INTEGER NOT NULL,
     maximum    INTEGER NOT NULL,
+    p50_low    INTEGER,                  -- what p50 would be in a longer run of the same: the 95 % interval that holds for any distribution; NULL: too few values
+    p50_high   INTEGER,
+    p99_low    INTEGER,
+    p99_high   INTEGER,
     PRIMARY KEY (run_id, measure, subject_id, part)
 ) STRICT, WITHOUT ROWID;
 
@@ -667,7 +696,3 @@ CREATE TABLE leak (                      -- one row per site that was judged: th
     p_value             REAL,               -- of the survivors under "no leak", before correction; NULL: not tested
     reason              TEXT NOT NULL       -- one sentence: why this verdict and why not the others
 ) STRICT;
-    p50_low    INTEGER,                  -- what p50 would be in a longer run of the same: the 95 % interval that holds for any distribution; NULL: too few values
-    p50_high   INTEGER,
-    p99_low    INTEGER,
-    p99_high   INTEGER,
