@@ -46,7 +46,7 @@ enum catalog_type {
     TYPE_PROSE, /* text on lines of its own, wrapped */
     TYPE_NOTE,  /* text that wraps in its column, and gives way */
     TYPE_MIXED, /* a number whose unit is in the UNIT column of its row */
-    TYPE_UNIT,  /* bytes, bytes_per_hour, bytes_per_second, count, ns, ppm */
+    TYPE_UNIT,  /* bytes, bytes_per_hour, bytes_per_second, count, ns, ppm, ratio */
     TYPE_TOTAL, /* the same in each row, about all rows before the limit: for the footer */
     TYPE_COUNT_OF_TYPES,
 };

@@ -39,6 +39,7 @@ static const struct command_option options[] = {
     {"gcs-after", 0, "COUNT", "... and so many collections"},
     {"survived", 0, "COUNT", "only what survived so many collections (default: 21)"},
     {"value", 0, "WHAT", "bytes or blocks"},
+    {"name", 0, "NAME", "only figures whose name begins so"},
     {"set", 's', "NAME=VALUE", "any parameter of a report, also of your own"},
     {0},
 };

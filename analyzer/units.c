@@ -154,7 +154,8 @@ struct units_mixed units_mixed(const char *unit, size_t unit_bytes)
                  {"bytes_per_second", {TYPE_BYTES, 1, "/s"}},
                  {"count", {TYPE_COUNT, 1, ""}},
                  {"ns", {TYPE_NS, 1, ""}},
-                 {"ppm", {TYPE_RATIO, 1e-6, ""}}};
+                 {"ppm", {TYPE_RATIO, 1e-6, ""}},
+                 {"ratio", {TYPE_RATIO, 1, ""}}};
 
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (strlen(units[i].unit) == unit_bytes && memcmp(units[i].unit, unit, unit_bytes) == 0) {

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
--- views.sql: the 95 % interval of every estimate in the roll-ups; made after the tables, may change freely.
+-- views.sql: the 95 % interval of every estimate in the roll-ups, and the figures of a run; made after the tables, may
+-- change freely.
 --
--- Each view has all columns of its table and, for each estimate x, x_low and x_high (and two steps on the way: x_n, the
+-- Each *_interval has all columns of its table and, for each estimate x, x_low and x_high (and two steps on the way: x_n, the
 -- effective samples n = x^2 / x_sq, and x_spread = sqrt(x_var / x_sq), 0 when every block was recorded).
 -- Garwood's exact Poisson interval for n, in the Wilson-Hilferty form, relative to n
 --     low  =            (1 - 1/(9 n)     - 1.96/(3 sqrt(n)))^3
@@ -263,3 +264,235 @@ FROM (
         GROUP BY run_id, COALESCE(label, '')
     ) AS counted
 ) AS ranged;
+
+-- Units of work that a run finished: what figures and comparisons are divided by. Frames are those of the
+-- first stream; spans and evaluations those that run in no other.
+CREATE VIEW work AS
+SELECT f.run_id, 'frame' AS unit, CAST(q.told AS DOUBLE PRECISION) AS units
+FROM frame_stream AS f
+JOIN quantile AS q
+    ON q.run_id = f.run_id AND q.measure = 'frame_mark.duration_ns' AND q.subject_id = f.id AND q.part = ''
+WHERE f.number = (SELECT MIN(first.number) FROM frame_stream AS first WHERE first.run_id = f.run_id)
+UNION ALL
+SELECT run_id, 'span', COUNT(*) FROM span WHERE parent_id IS NULL AND duration_ns IS NOT NULL GROUP BY run_id
+UNION ALL
+SELECT run_id, 'eval', COUNT(*) FROM eval WHERE parent_id IS NULL AND duration_ns IS NOT NULL GROUP BY run_id
+UNION ALL
+SELECT run_id, 'gc', COUNT(*) FROM gc WHERE end_ns IS NOT NULL GROUP BY run_id
+UNION ALL
+SELECT id, 'second', duration_ns / 1000000000.0 FROM run WHERE duration_ns > 0;
+
+-- One row per scalar answer of a run. Names are dotted, and where they end in the name of a stream, kind, heap or
+-- pool there is, where it makes sense, one without it: of the one that is worst.
+--   value      in `unit`: bytes, count, ns, ratio (1 is everything), bytes_per_second, bytes_per_hour
+--   low, high  95 % interval; an exact figure repeats itself; NULL: the bound cannot be told.
+--              Of a quantile: where it would lie in a longer run of the same
+--   per        what the value is counted by: frame, span, eval, gc, second, hour; NULL: of the whole run
+-- A figure that this run cannot tell has no row.
+CREATE VIEW figure AS
+SELECT
+    r.id AS run_id, m.name AS name, 'bytes' AS unit,
+    COALESCE(s.bytes, 0) AS value, COALESCE(s.bytes_low, 0) AS low,
+    -- nothing sampled: less than Garwood's bound for a count of 0
+    COALESCE(s.bytes_high, 3.689 * r.interval_bytes, 0) AS high,
+    CAST(NULL AS TEXT) AS per
+FROM run AS r
+JOIN (SELECT 'peak' AS measure, 'peak.live_bytes' AS name UNION ALL SELECT 'live', 'end.live_bytes') AS m ON TRUE
+LEFT JOIN run_stat_interval AS s ON s.run_id = r.id AND s.measure = m.measure
+UNION ALL
+SELECT s.run_id, CASE s.measure WHEN 'peak' THEN 'peak.live_blocks' ELSE 'end.live_blocks' END, 'count',
+    s.blocks, s.blocks_low, s.blocks_high, NULL
+FROM run_stat_interval AS s
+WHERE s.measure IN ('peak', 'live')
+UNION ALL
+SELECT p.run_id, 'peak.rss_bytes', 'bytes', MAX(p.rss_bytes), MAX(p.rss_bytes), MAX(p.rss_bytes), NULL
+FROM process_tick AS p
+WHERE p.rss_bytes IS NOT NULL
+GROUP BY p.run_id
+UNION ALL
+SELECT p.run_id, 'end.rss_bytes', 'bytes', p.rss_bytes, p.rss_bytes, p.rss_bytes, NULL
+FROM process_tick AS p
+JOIN (SELECT run_id, MAX(time_ns) AS time_ns FROM process_tick WHERE rss_bytes IS NOT NULL GROUP BY run_id) AS l
+    ON l.run_id = p.run_id AND l.time_ns = p.time_ns
+-- what was allocated: the exact counters, else the samples; in all and by unit of work
+UNION ALL
+SELECT a.run_id, a.name || COALESCE('_per_' || w.unit, ''),
+    CASE WHEN w.unit = 'second' AND a.name = 'alloc.bytes' THEN 'bytes_per_second' ELSE a.unit END,
+    a.value / COALESCE(w.units, 1), a.low / COALESCE(w.units, 1), a.high / COALESCE(w.units, 1), w.unit
+FROM (
+    SELECT id AS run_id, 'alloc.bytes' AS name, 'bytes' AS unit,
+        CAST(alloc_bytes AS DOUBLE PRECISION) AS value, alloc_bytes AS low, alloc_bytes AS high
+    FROM run
+    WHERE alloc_bytes IS NOT NULL
+    UNION ALL
+    SELECT id, 'alloc.calls', 'count', alloc_calls, alloc_calls, alloc_calls
+    FROM run
+    WHERE alloc_calls IS NOT NULL
+    UNION ALL
+    SELECT s.run_id, 'alloc.bytes', 'bytes', s.bytes, s.bytes_low, s.bytes_high
+    FROM run_stat_interval AS s
+    JOIN run AS r ON r.id = s.run_id AND r.alloc_bytes IS NULL
+    WHERE s.measure = 'allocated'
+    UNION ALL
+    SELECT s.run_id, 'alloc.calls', 'count', s.blocks, s.blocks_low, s.blocks_high
+    FROM run_stat_interval AS s
+    JOIN run AS r ON r.id = s.run_id AND r.alloc_calls IS NULL
+    WHERE s.measure = 'allocated'
+) AS a
+LEFT JOIN (
+    SELECT run_id, unit, units FROM work WHERE unit <> 'gc' AND units > 0
+    UNION ALL
+    SELECT id, NULL, NULL FROM run
+) AS w ON w.run_id = a.run_id
+-- quantiles of what the program told: of each stream, kind and heap (own), and of the worst
+UNION ALL
+SELECT q.run_id, q.name || '.' || q.part || CASE a.own WHEN 1 THEN '.' || q.subject ELSE '' END,
+    q.unit, q.value, q.low, q.high, q.per
+FROM (
+    SELECT
+        x.*, ROW_NUMBER() OVER (PARTITION BY run_id, name, part ORDER BY value DESC, subject) AS place
+    FROM (
+        SELECT
+            q.run_id, m.name, m.unit, m.per, m.worst, m.own, p.part, COALESCE(s.name, h.name, q.part) AS subject,
+            CASE p.part WHEN 'p50' THEN q.p50 WHEN 'p99' THEN q.p99 ELSE q.maximum END AS value,
+            CASE p.part WHEN 'p50' THEN q.p50_low WHEN 'p99' THEN q.p99_low ELSE q.maximum END AS low,
+            CASE p.part WHEN 'p50' THEN q.p50_high WHEN 'p99' THEN q.p99_high ELSE q.maximum END AS high
+        FROM quantile AS q
+        JOIN (
+            SELECT 'frame_mark.duration_ns' AS measure, 'frame.duration_ns' AS name, 'ns' AS unit, 'frame' AS per,
+                1 AS worst, 1 AS own
+            UNION ALL SELECT 'frame_mark.alloc_bytes', 'frame.alloc_bytes', 'bytes', 'frame', 1, 1
+            UNION ALL SELECT 'frame_mark.heap_alloc_bytes', 'frame.heap_alloc_bytes', 'bytes', 'frame', 1, 1
+            UNION ALL SELECT 'span.duration_ns', 'span.duration_ns', 'ns', 'span', 0, 1
+            UNION ALL SELECT 'span.first_result_ns', 'span.first_result_ns', 'ns', 'span', 0, 1
+            UNION ALL SELECT 'span.alloc_bytes', 'span.alloc_bytes', 'bytes', 'span', 0, 1
+            UNION ALL SELECT 'eval.duration_ns', 'eval.duration_ns', 'ns', 'eval', 1, 0
+            UNION ALL SELECT 'eval.alloc_bytes', 'eval.alloc_bytes', 'bytes', 'eval', 1, 0
+            UNION ALL SELECT 'gc_pause.duration_ns', 'gc.pause_ns', 'ns', 'gc', 1, 1
+        ) AS m ON m.measure = q.measure
+        JOIN (SELECT 'p50' AS part UNION ALL SELECT 'p99' UNION ALL SELECT 'max') AS p ON TRUE
+        LEFT JOIN frame_stream AS s ON s.id = q.subject_id AND m.per = 'frame'
+        LEFT JOIN heap AS h ON h.id = q.subject_id AND m.per = 'gc'
+    ) AS x
+) AS q
+JOIN (SELECT 0 AS own UNION ALL SELECT 1) AS a ON (a.own = 1 AND q.own = 1) OR (a.own = 0 AND q.worst = 1 AND q.place = 1)
+-- how much work there was
+UNION ALL
+SELECT run_id, unit || '.count', 'count', units, units, units, NULL
+FROM work
+WHERE unit <> 'second'
+UNION ALL
+SELECT id, 'run.duration_ns', 'ns', duration_ns, duration_ns, duration_ns, NULL
+FROM run
+-- frames over their budget, of the frames of all streams that have one
+UNION ALL
+SELECT q.run_id, 'frame.over_budget_share', 'ratio', o.frames * 1.0 / q.told, o.frames * 1.0 / q.told,
+    o.frames * 1.0 / q.told, 'frame'
+FROM (
+    SELECT q.run_id, SUM(q.told) AS told
+    FROM quantile AS q
+    JOIN frame_stream AS s ON s.id = q.subject_id AND s.budget_ns IS NOT NULL
+    WHERE q.measure = 'frame_mark.duration_ns'
+    GROUP BY q.run_id
+) AS q
+JOIN (
+    SELECT r.id, (SELECT COUNT(*) FROM frame_mark AS f WHERE f.run_id = r.id AND f.over_ns IS NOT NULL) AS frames
+    FROM run AS r
+) AS o ON o.id = q.run_id
+-- what spans of a kind allocate: exact where one thread ran them
+UNION ALL
+SELECT run_id, 'span.bytes.' || kind, 'bytes', AVG(alloc_bytes * 1.0), AVG(alloc_bytes * 1.0), AVG(alloc_bytes * 1.0),
+    'span'
+FROM span
+WHERE alloc_bytes IS NOT NULL
+GROUP BY run_id, kind
+-- the part of the run that stood for collections, of each heap and of the worst
+UNION ALL
+SELECT g.run_id, 'gc.share' || CASE a.own WHEN 1 THEN '.' || g.name ELSE '' END, 'ratio', g.share, g.share, g.share, NULL
+FROM (
+    SELECT
+        x.*, ROW_NUMBER() OVER (PARTITION BY run_id ORDER BY share DESC, name) AS place
+    FROM (
+        SELECT p.run_id, h.name, SUM(p.duration_ns) * 1.0 / r.duration_ns AS share
+        FROM gc_pause AS p
+        JOIN heap AS h ON h.id = p.heap_id
+        JOIN run AS r ON r.id = p.run_id AND r.duration_ns > 0
+        WHERE p.duration_ns IS NOT NULL
+        GROUP BY p.run_id, h.id, h.name, r.duration_ns
+    ) AS x
+) AS g
+JOIN (SELECT 0 AS own UNION ALL SELECT 1) AS a ON a.own = 1 OR g.place = 1
+-- pools
+UNION ALL
+SELECT t.run_id, c.name || '.' || p.name,
+    CASE WHEN c.name = 'pool.high_water' AND p.kind = 'connection' THEN 'count' ELSE c.unit END,
+    CASE c.name WHEN 'pool.high_water' THEN t.high_water_bytes WHEN 'pool.overflows' THEN t.overflow_count
+        WHEN 'pool.refusals' THEN t.exhausted_count ELSE t.wait_ns END,
+    CASE c.name WHEN 'pool.high_water' THEN t.high_water_bytes WHEN 'pool.overflows' THEN t.overflow_count
+        WHEN 'pool.refusals' THEN t.exhausted_count ELSE t.wait_ns END,
+    CASE c.name WHEN 'pool.high_water' THEN t.high_water_bytes WHEN 'pool.overflows' THEN t.overflow_count
+        WHEN 'pool.refusals' THEN t.exhausted_count ELSE t.wait_ns END,
+    NULL
+FROM (
+    SELECT run_id, pool_id, MAX(high_water_bytes) AS high_water_bytes, MAX(overflow_count) AS overflow_count,
+        MAX(exhausted_count) AS exhausted_count, MAX(wait_ns) AS wait_ns
+    FROM pool_tick
+    GROUP BY run_id, pool_id
+) AS t
+JOIN pool AS p ON p.id = t.pool_id
+JOIN (
+    SELECT 'pool.high_water' AS name, 'bytes' AS unit
+    UNION ALL SELECT 'pool.overflows', 'count'
+    UNION ALL SELECT 'pool.refusals', 'count'
+    UNION ALL SELECT 'pool.wait_ns', 'ns'
+) AS c
+    ON CASE c.name WHEN 'pool.high_water' THEN t.high_water_bytes WHEN 'pool.overflows' THEN t.overflow_count
+        WHEN 'pool.refusals' THEN t.exhausted_count ELSE t.wait_ns END IS NOT NULL
+-- verdicts
+UNION ALL
+SELECT r.id, v.name, 'count', COUNT(l.id), COUNT(l.id), COUNT(l.id), NULL
+FROM run AS r
+JOIN (SELECT 'leak.count' AS name, 'leak' AS verdict UNION ALL SELECT 'leak.growing', 'growing') AS v ON TRUE
+LEFT JOIN leak AS l ON l.run_id = r.id AND l.verdict = v.verdict
+GROUP BY r.id, v.name
+UNION ALL
+SELECT run_id, 'leak.bytes_per_hour', 'bytes_per_hour', rate, rate - SQRT(down), rate + SQRT(up), 'hour'
+FROM (
+    SELECT r.id AS run_id,
+        COALESCE(SUM(leak_rate_bytes_per_hour), 0) AS rate,
+        COALESCE(SUM((leak_rate_bytes_per_hour - leak_rate_bytes_per_hour_low)
+            * (leak_rate_bytes_per_hour - leak_rate_bytes_per_hour_low)), 0) AS down,
+        COALESCE(SUM((leak_rate_bytes_per_hour_high - leak_rate_bytes_per_hour)
+            * (leak_rate_bytes_per_hour_high - leak_rate_bytes_per_hour)), 0) AS up
+    FROM run AS r
+    LEFT JOIN leak AS l ON l.run_id = r.id AND l.verdict = 'leak'
+    GROUP BY r.id
+) AS summed
+-- the recorder about itself, and what the run does not know
+UNION ALL
+SELECT t.run_id, c.name, c.unit,
+    CASE c.name WHEN 'recorder.dropped_events' THEN t.dropped WHEN 'recorder.cpu_share' THEN t.share ELSE t.bytes END,
+    CASE c.name WHEN 'recorder.dropped_events' THEN t.dropped WHEN 'recorder.cpu_share' THEN t.share ELSE t.bytes END,
+    CASE c.name WHEN 'recorder.dropped_events' THEN t.dropped WHEN 'recorder.cpu_share' THEN t.share ELSE t.bytes END,
+    NULL
+FROM (
+    SELECT k.run_id,
+        MAX(k.dropped_samples) + COALESCE(MAX(k.dropped_frees), 0) AS dropped,
+        MAX(k.cpu_ns) * 1.0 / NULLIF(MAX(r.duration_ns), 0) AS share,
+        MAX(k.memory_bytes) AS bytes
+    FROM recorder_tick AS k
+    JOIN run AS r ON r.id = k.run_id
+    GROUP BY k.run_id
+) AS t
+JOIN (
+    SELECT 'recorder.dropped_events' AS name, 'count' AS unit
+    UNION ALL SELECT 'recorder.cpu_share', 'ratio'
+    UNION ALL SELECT 'recorder.memory_bytes', 'bytes'
+) AS c
+    ON CASE c.name WHEN 'recorder.dropped_events' THEN t.dropped WHEN 'recorder.cpu_share' THEN t.share ELSE t.bytes END
+        IS NOT NULL
+UNION ALL
+SELECT r.id, 'loss.gaps', 'count', COUNT(g.id), COUNT(g.id), COUNT(g.id), NULL
+FROM run AS r
+LEFT JOIN gap AS g ON g.run_id = r.id
+GROUP BY r.id;

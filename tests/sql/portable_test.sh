@@ -88,7 +88,7 @@ compare() {
 for file in "$SOURCE_DIR"/queries/*.sql; do
     compare "$(basename "$file" .sql)"
 done
-for report in summary rss peak hotspots sizes threads flame losses timeline; do
+for report in figures summary rss peak hotspots sizes threads flame losses timeline; do
     compare $report 2
 done
 compare leaks 1 NULL "'leak'"

@@ -27,6 +27,7 @@ static const struct golden {
     }
     WHOLE("classes"),
     WHOLE("evals"),
+    WHOLE("figures"),
     WHOLE("frame_causes"),
     WHOLE("frames"),
     WHOLE("gc"),
