@@ -30,6 +30,32 @@ void stack_id_end(struct stack_id_state *state, bool truncated, uint8_t id[STACK
     memcpy(id, canonical.digest, STACK_ID_BYTES);
 }
 
+static size_t without_suffix(const char *function)
+{
+    static const char *const suffixes[] = {" [clone ", ".constprop.", ".isra.", ".part.",
+                                           ".cold",    ".lto_priv.",  ".llvm."};
+    size_t length = strlen(function);
+
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        const char *found = strstr(function, suffixes[i]);
+
+        if (found && found > function && (size_t)(found - function) < length) {
+            length = (size_t)(found - function);
+        }
+    }
+    if (length > 19 && memcmp(function + length - 19, "::h", 3) == 0 &&
+        strspn(function + length - 16, "0123456789abcdef") >= 16) {
+        length -= 19;
+    }
+    return length;
+}
+
+void stack_id_function(struct stack_id_state *state, const char *function)
+{
+    XXH3_128bits_update(&state->hash, function, without_suffix(function));
+    XXH3_128bits_update(&state->hash, "", 1);
+}
+
 void stack_id_hex(char *out, const uint8_t *bytes, size_t count)
 {
     static const char digits[] = "0123456789abcdef";

@@ -26,6 +26,11 @@ void stack_id_begin(struct stack_id_state *state);
 void stack_id_frame(struct stack_id_state *state, const char *object, uint64_t offset);
 void stack_id_end(struct stack_id_state *state, bool truncated, uint8_t id[STACK_ID_BYTES]);
 
+/* The same for the names of a stack, that survive a new name or build of the program: feed its functions
+ * innermost first. What compilers and linkers append (.constprop.0, .isra.2, [clone .cold],
+ * ::h0123456789abcdef) is left out. End it with stack_id_end. */
+void stack_id_function(struct stack_id_state *state, const char *function);
+
 void stack_id_hex(char *out, const uint8_t *bytes, size_t count); /* 2 * count digits and a NUL */
 
 /* Whether a function only hands memory through, so that its caller is the one who allocates:

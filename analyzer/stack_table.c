@@ -988,13 +988,30 @@ static status write_stack_frame(struct statement *insert, struct table_writer *w
     return db_insert(insert);
 }
 
+/* What of a frame stays when its program is renamed or moved in memory: `name`, else its offset, else
+ * nothing. */
+static const char *lasting_name(const struct frame *frame, const char *name, char out[32])
+{
+    if (frame->name_count || frame->object == PLACES) {
+        return name;
+    }
+    if (frame->object == NO_OBJECT) {
+        return "?";
+    }
+    snprintf(out, 32, "+0x%llx", (unsigned long long)frame->offset);
+    return out;
+}
+
 static status write_stack(struct stack_table *table, size_t at, struct names *names,
                           struct statement *insert, struct statement *insert_frame,
                           struct table_writer *writer)
 {
     const struct stack *stack = &table->stacks[at];
     char name[FUNCTION_BYTES];
+    char lasting[32];
     char key[STACK_ID_HEX];
+    uint8_t names_id[STACK_ID_BYTES];
+    struct stack_id_state state;
     char *caller = NULL;
     uint32_t site;
     uint32_t site_level;
@@ -1002,6 +1019,7 @@ static status write_stack(struct stack_table *table, size_t at, struct names *na
     status result = OK;
 
     names->used = names->count = 0;
+    stack_id_begin(&state);
     find_site(table, stack, &site, &site_level);
     for (uint32_t i = 0; i < stack->count; i++) {
         const struct frame *frame = &table->frames[table->stack_frames[stack->first + i]];
@@ -1013,6 +1031,7 @@ static status write_stack(struct stack_table *table, size_t at, struct names *na
                 continue;
             }
             frame_name(table, frame, level, name);
+            stack_id_function(&state, lasting_name(frame, name, lasting));
             TRY(add_name(names, name));
             if (names->count == 2 && !(caller = strdup(name))) {
                 return no_memory();
@@ -1037,6 +1056,9 @@ static status write_stack(struct stack_table *table, size_t at, struct names *na
         db_bind_string(insert, 6, caller);
         db_bind_string(insert, 7, text);
         db_bind_string(insert, 8, folded);
+        stack_id_end(&state, stack->truncated, names_id);
+        stack_id_hex(key, names_id, STACK_ID_BYTES);
+        db_bind_string(insert, 9, key);
         result = db_insert(insert);
     }
     free(caller);
@@ -1056,8 +1078,8 @@ status stack_table_write(struct stack_table *table, struct symbolizer *symbolize
     TRY(write_modules(table, symbolizer, db));
     TRY(write_frames(table, db));
     TRY(db_prepare(db,
-                   "INSERT INTO stack (id, key, depth, truncated, function, caller, text, folded)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                   "INSERT INTO stack (id, key, depth, truncated, function, caller, text, folded,"
+                   " names_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                    &insert));
     TRY(db_prepare(db, "INSERT INTO stack_frame (stack_id, position, frame_id) VALUES (?, ?, ?)",
                    &insert_frame));

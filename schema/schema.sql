@@ -101,7 +101,8 @@ CREATE TABLE stack (                     -- a distinct call stack
     function  TEXT NOT NULL,             -- innermost function that is not an allocator wrapper: the site
     caller    TEXT,                      -- the function that called it; NULL: none
     text      TEXT NOT NULL,             -- from `function` outwards: a < b < c; long names are shortened
-    folded    TEXT NOT NULL              -- the same, outermost first: c;b;a, as flame graph tools read it
+    folded    TEXT NOT NULL,             -- the same, outermost first: c;b;a, as flame graph tools read it
+    names_key TEXT NOT NULL              -- 32 hex digits over the functions of `text`, unshortened, without modules and lines: the same in a renamed or rebuilt program. Nameless: the offset
 ) STRICT;
 
 CREATE TABLE stack_frame (

@@ -16,10 +16,10 @@ INSERT INTO thread VALUES
  (3, 1, 3, 4251, NULL, 200000000, NULL, 0, NULL, NULL, NULL),
  (4, 2, 1, 4243, 'child', 0, NULL, 1, 3, 600, 1);
 INSERT INTO stack VALUES
- (1, '00000000000000000000000000000001', 3, 0, 'parse_line', 'serve', 'parse_line < serve < main', 'main;serve;parse_line'),
- (2, '00000000000000000000000000000002', 3, 0, 'cache_insert', 'serve', 'cache_insert < serve < main', 'main;serve;cache_insert'),
- (3, '00000000000000000000000000000003', 2, 0, 'load_config', 'main', 'load_config < main', 'main;load_config'),
- (4, '00000000000000000000000000000004', 4, 1, 'parse_line', 'reload', 'parse_line < reload < serve < main', 'main;serve;reload;parse_line');
+ (1, '00000000000000000000000000000001', 3, 0, 'parse_line', 'serve', 'parse_line < serve < main', 'main;serve;parse_line', 'a0000000000000000000000000000001'),
+ (2, '00000000000000000000000000000002', 3, 0, 'cache_insert', 'serve', 'cache_insert < serve < main', 'main;serve;cache_insert', 'a0000000000000000000000000000002'),
+ (3, '00000000000000000000000000000003', 2, 0, 'load_config', 'main', 'load_config < main', 'main;load_config', 'a0000000000000000000000000000003'),
+ (4, '00000000000000000000000000000004', 4, 1, 'parse_line', 'reload', 'parse_line < reload < serve < main', 'main;serve;reload;parse_line', 'a0000000000000000000000000000004');
 -- samples of 100 bytes: weight 655.86, so each stands for 65586 bytes, and bytes_var is nearly bytes_sq
 INSERT INTO stack_stat VALUES
  (1, 'allocated', 1, 400, 26234400, 1720608985600, 1717985000000, 262344, 172060898, 171798500, 1000000, 9990000000),

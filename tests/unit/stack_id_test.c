@@ -104,9 +104,41 @@ static void test_names(void)
     CHECK_EQ(strlen(stack_id_short_name(out, long_name)), STACK_ID_NAME_BYTES - 1);
 }
 
+static const char *names_key(const char *inner, const char *outer)
+{
+    static char hex[16][STACK_ID_HEX];
+    static unsigned used;
+    struct stack_id_state state;
+    uint8_t id[STACK_ID_BYTES];
+    char *out = hex[used++ % 16];
+
+    stack_id_begin(&state);
+    stack_id_function(&state, inner);
+    stack_id_function(&state, outer);
+    stack_id_end(&state, false, id);
+    stack_id_hex(out, id, sizeof id);
+    return out;
+}
+
+/* What the compiler appends is another build's business; everything else is a name. */
+static void test_functions(void)
+{
+    const char *plain = names_key("parse", "main");
+
+    CHECK_STR(names_key("parse.constprop.0", "main"), plain);
+    CHECK_STR(names_key("parse.isra.0.cold", "main [clone .part.3]"), plain);
+    CHECK(strcmp(names_key("parse", "mai"), plain) != 0);
+    CHECK(strcmp(names_key("parsem", "ain"), plain) != 0);
+    CHECK(strcmp(names_key("main", "parse"), plain) != 0);
+    CHECK_STR(names_key("a::b::h0123456789abcdef", "x"), names_key("a::b::hfedcba9876543210", "x"));
+    CHECK(strcmp(names_key("a::hello", "x"), names_key("a::help", "x")) != 0);
+    CHECK(strcmp(names_key(".cold", "x"), names_key("", "x")) != 0);
+}
+
 int main(void)
 {
     test_keys();
+    test_functions();
     test_allocators();
     test_names();
     return check_summary();
