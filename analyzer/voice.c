@@ -101,6 +101,12 @@ static status prepare_all(struct voice *voice)
         {SUMS_INTO("span_leftover", "span_id, stack_id, spans_after, gcs_after",
                    "run_id, span_id, stack_id"),
          &insert->leftover},
+        {SUMS_INTO("eval_leftover", "eval_id, stack_id, evals_after, gcs_after",
+                   "run_id, eval_id, stack_id"),
+         &insert->eval_leftover},
+        {"INSERT INTO scope_stat VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+         " SET begun = begun + excluded.begun, freed_late = freed_late + excluded.freed_late",
+         &insert->scope},
         {"UPDATE eval SET left_samples = left_samples + ?6, left_bytes = left_bytes + ?7,"
          " left_bytes_sq = left_bytes_sq + ?8, left_bytes_var = left_bytes_var + ?9,"
          " left_blocks = left_blocks + ?10, left_blocks_sq = left_blocks_sq + ?11,"
@@ -138,7 +144,7 @@ status voice_open(struct db *db, struct stack_table *stacks, struct voice **out)
     voice->pools.element_bytes = sizeof(struct voice_pool);
     voice->classes.element_bytes = sizeof(struct voice_class);
     voice->threads.element_bytes = sizeof(struct voice_thread);
-    voice->kinds.element_bytes = sizeof(uint64_t);
+    voice->kinds.element_bytes = voice->labels.element_bytes = sizeof(struct voice_scope);
     return prepare_all(voice);
 }
 
@@ -207,9 +213,11 @@ static void forget(struct voice *voice)
     sparse_clear(&voice->pools);
     sparse_clear(&voice->classes);
     sparse_clear(&voice->kinds);
+    sparse_clear(&voice->labels);
     sparse_clear(&voice->names);
     text_pool_free(&voice->texts);
     voice_sums_clear(&voice->leftovers);
+    voice_sums_clear(&voice->evals_left);
     voice_sums_clear(&voice->eval_leftovers);
     voice_sums_clear(&voice->survival);
     voice_sums_clear(&voice->first_gc);
@@ -233,7 +241,7 @@ void voice_begin_run(struct voice *voice, int64_t run_id)
     voice->pause_begin_ns = voice->forgotten_ns = 0;
     voice->stand_count = 0;
     voice->collection = 0;
-    voice->pauses_open = voice->frame_count = voice->heap_count = 0;
+    voice->pauses_open = voice->frame_count = voice->heap_count = voice->name_limit = 0;
     voice->newest = NULL;
     voice->version = 1; /* caches begin at 0 */
     voice->recording_paused_ns = UNKNOWN;
@@ -362,7 +370,8 @@ status voice_write(struct voice *voice)
 {
     if (voice->speaks) {
         TRY(voice_sums_flush(voice, voice->leftovers, voice->insert.leftover));
-        TRY(voice_sums_flush(voice, voice->eval_leftovers, voice->insert.eval_left));
+        TRY(voice_sums_flush(voice, voice->evals_left, voice->insert.eval_left));
+        TRY(voice_sums_flush(voice, voice->eval_leftovers, voice->insert.eval_leftover));
         TRY(voice_sums_flush(voice, voice->survival, voice->insert.survival));
         TRY(voice_sums_flush(voice, voice->first_gc, voice->insert.first_gc));
         TRY(voice_spans_end(voice));
@@ -372,6 +381,7 @@ status voice_write(struct voice *voice)
         TRY(voice_frames_settle(voice));
         TRY(voice_evals_settle(voice));
         TRY(voice_spans_settle(voice));
+        TRY(voice_scopes_write(voice));
     }
     return OK;
 }

@@ -113,11 +113,16 @@ static struct voice_context context_now(const struct voice *voice,
                                         const struct voice_thread *thread, uint32_t number,
                                         const struct voice_heap *heap)
 {
+    const struct voice_eval *eval =
+        thread && thread->eval_count ? thread->evals[thread->eval_count - 1] : NULL;
+
     return (struct voice_context){
         .gc = heap ? heap->begun : voice->collection,
         .collections = (uint32_t)(heap ? heap->collections : voice->collections),
         .frame = voice_frame_of(voice, number),
-        .eval = thread && thread->eval_count ? thread->evals[thread->eval_count - 1]->id : 0,
+        .eval = eval ? eval->id : 0,
+        .eval_label = eval ? eval->label : 0,
+        .eval_number = eval ? (uint32_t)eval->number : 0,
         .span = thread && thread->span_count ? thread->spans[thread->span_count - 1] : NULL,
         .heap = heap ? heap->is.id : 0,
     };
@@ -260,6 +265,9 @@ status voice_died(struct voice *voice, uint32_t at, uint32_t number,
     }
     fill(voice, birth, &death, out);
     TRY(meet_first_gc(voice, birth, false, block));
+    if (birth && (birth->span || birth->eval)) {
+        voice_scope_freed(voice, birth);
+    }
     return drop(voice, at);
 }
 
@@ -297,9 +305,14 @@ status voice_survivor(struct voice *voice, uint32_t at, const struct rollup_bloc
     TRY(meet_first_gc(voice, birth, true, block));
     uint64_t generation = survived(voice, birth, heap);
     if (birth && birth->eval && generation != 0) {
-        const uint64_t key[4] = {(uint64_t)birth->eval};
-        TRY(voice_sums_add(voice, &voice->eval_leftovers, key, bytes, block->weight,
+        const uint64_t sum_key[4] = {(uint64_t)birth->eval};
+        const uint64_t key[4] = {
+            (uint64_t)birth->eval, block->stack_id,
+            voice_evals_after(voice, birth->eval_label, birth->eval_number), generation};
+        TRY(voice_sums_add(voice, &voice->evals_left, sum_key, bytes, block->weight,
                            voice->insert.eval_left));
+        TRY(voice_sums_add(voice, &voice->eval_leftovers, key, bytes, block->weight,
+                           voice->insert.eval_leftover));
     }
     if (generation != UNKNOWN) {
         const uint64_t key[4] = {heap ? (uint64_t)heap->is.row : 0,

@@ -28,10 +28,14 @@ static status begin_eval(struct voice *voice, struct voice_thread *thread, const
         TRY(voice_find_heap(voice, heap, &found));
     }
     struct voice_eval *eval = thread->evals[thread->eval_count];
+    uint32_t name = label < VOICE_NAMES_MAX ? (uint32_t)label : 0;
+    uint64_t number;
+    TRY(voice_scope_begun(voice, &voice->labels, name, &number));
     *eval = (struct voice_eval){
         .id = ++voice->eval_rows,
         .parent = thread->eval_count ? thread->evals[thread->eval_count - 1]->id : 0,
-        .label = label < VOICE_NAMES_MAX ? (uint32_t)label : 0,
+        .label = name,
+        .number = number,
         .heap = found ? found->is.id : 0,
         .used_before = known(mark, 2)};
     voice_opened(voice, &eval->open, mark, BEGIN_COUNTERS_AT, moment);
@@ -109,6 +113,13 @@ status voice_evals_end(struct voice *voice)
         }
     }
     return OK;
+}
+
+uint64_t voice_evals_after(const struct voice *voice, uint32_t label, uint64_t number)
+{
+    const struct voice_scope *scope = sparse_find(&voice->labels, label);
+
+    return scope ? scope->begun - number : 0;
 }
 
 /* What the heap held after the first collection that began after an evaluation. */

@@ -134,9 +134,9 @@ status voice_span_drop(struct voice *voice, struct voice_span *span)
 
 uint64_t voice_spans_after(const struct voice *voice, const struct voice_span *span)
 {
-    const uint64_t *begun = sparse_find(&voice->kinds, span->kind);
+    const struct voice_scope *kind = sparse_find(&voice->kinds, span->kind);
 
-    return (begun ? *begun : 0) - span->kind_begun;
+    return (kind ? kind->begun : 0) - span->kind_begun;
 }
 
 /* ---- threads in spans ---- */
@@ -176,17 +176,6 @@ static status leave(struct voice *voice, struct voice_thread *thread,
 
 /* ---- marks ---- */
 
-static status count_kind(struct voice *voice, uint32_t kind)
-{
-    uint64_t *begun = sparse_make(&voice->kinds, kind);
-
-    if (!begun) {
-        return voice_no_memory();
-    }
-    ++*begun;
-    return OK;
-}
-
 static uint32_t name_or_none(uint64_t id) { return id < VOICE_NAMES_MAX ? (uint32_t)id : 0; }
 
 /* Stays without an end: the caller knows that it has not ended. */
@@ -207,6 +196,7 @@ static status begin_span(struct voice *voice, struct voice_thread *thread, const
     struct voice_span *former = find_span(voice, number);
     struct voice_span *parent = NULL;
     struct voice_span *span;
+    uint64_t kind_number;
 
     if (former) {
         voice->losses.begins_inside++;
@@ -247,20 +237,20 @@ static status begin_span(struct voice *voice, struct voice_thread *thread, const
     }
     voice->first_span = span;
     voice_opened(voice, &span->open, mark, BEGIN_COUNTERS_AT, moment);
-    TRY(count_kind(voice, span->kind));
+    TRY(voice_scope_begun(voice, &voice->kinds, span->kind, &kind_number));
     return told ? OK : enter(thread, span);
 }
 
 static status end_span(struct voice *voice, struct voice_thread *thread, struct voice_span *span,
                        const struct mark *mark, struct voice_moment moment)
 {
-    const uint64_t *begun = sparse_find(&voice->kinds, span->kind);
+    const struct voice_scope *kind = sparse_find(&voice->kinds, span->kind);
     bool was_in;
 
     voice_ended(voice, &span->open, mark, END_COUNTERS_AT, moment, &span->elapsed);
     span->ended = true;
     span->end = mark_argument(mark, 1);
-    span->kind_begun = begun ? *begun : 0;
+    span->kind_begun = kind ? kind->begun : 0;
     span->collections_begun = voice->collections;
     remove_span(voice, span->number);
     TRY(leave(voice, thread, span, 0, &was_in));

@@ -18,6 +18,7 @@ enum {
     VOICE_POOLS_MAX = 4 * SPARSE_PIECE,
     VOICE_PULLS = 2,
     VOICE_STANDS = 64, /* a collection told when it is over may have begun so many pauses ago */
+    VOICE_LATE = 10,   /* so many more of its name have begun: what is left now is left behind */
 };
 
 /* ---- anything that begins and ends ---- */
@@ -128,6 +129,11 @@ struct voice_pool {
 
 /* ---- spans, threads, contexts ---- */
 
+struct voice_scope { /* all spans of a kind, or evaluations of a label */
+    uint64_t begun;
+    uint64_t freed_late; /* samples of finished ones, freed when VOICE_LATE more had begun */
+};
+
 struct voice_span {
     struct voice_open open;
     uint64_t number;
@@ -150,6 +156,7 @@ struct voice_eval {
     struct voice_open open;
     int64_t id, parent;
     uint32_t label, heap;
+    uint64_t number; /* of its label, from 1 */
     uint64_t used_before, samples;
 };
 
@@ -173,6 +180,7 @@ struct voice_context {
     struct voice_span *span;
     uint32_t heap, class;
     uint32_t collections; /* begun at birth: of the heap, or of all */
+    uint32_t eval_label, eval_number;
     uint32_t references;  /* 0: free */
     uint32_t next;        /* in its bucket, or of the free */
 };
@@ -190,6 +198,7 @@ struct voice_sums;
 
 struct voice_statements {
     struct statement *mark, *pause, *stream, *frame, *phase, *eval, *span, *heap, *heap_usage;
+    struct statement *eval_leftover, *scope;
     struct statement *gc, *gc_pause, *gc_survivor, *gc_site, *class, *class_profile, *retained;
     struct statement *pool, *pool_tick, *pool_stale, *pool_map, *pull, *leftover, *eval_left,
         *survival, *first_gc;
@@ -208,7 +217,8 @@ struct voice {
     struct text_pool texts;
     struct sparse_array names; /* struct text */
     struct sparse_array streams, heaps, pools, classes, threads;
-    struct sparse_array kinds;          /* of spans, by name: uint64_t begun */
+    struct sparse_array kinds, labels;  /* voice_scope of spans and of evaluations, by name */
+    uint32_t name_limit;                /* above all names in them */
     uint32_t heap_ids[VOICE_HEAPS_MAX]; /* of those with a row */
     uint32_t heap_count;
     int64_t stream_rows, heap_rows, pool_rows, class_rows;
@@ -241,6 +251,7 @@ struct voice {
 
     uint64_t recording_paused_ns; /* UNKNOWN: not paused */
     struct voice_pull pulls[VOICE_PULLS];
+    struct voice_sums *evals_left; /* by evaluation alone */
     struct voice_sums *leftovers, *eval_leftovers, *survival, *first_gc;
 };
 
@@ -287,6 +298,7 @@ STATUS_MUST_USE status voice_eval_mark(struct voice *voice, const struct mark *m
                                        struct voice_moment moment);
 STATUS_MUST_USE status voice_evals_end(struct voice *voice);
 STATUS_MUST_USE status voice_evals_settle(struct voice *voice); /* after the next collection */
+uint64_t voice_evals_after(const struct voice *voice, uint32_t label, uint64_t number);
 
 /* voice_spans.c */
 STATUS_MUST_USE status voice_span_mark(struct voice *voice, const struct mark *mark,
@@ -330,5 +342,11 @@ STATUS_MUST_USE status voice_sums_add(struct voice *voice, struct voice_sums **s
 STATUS_MUST_USE status voice_sums_flush(struct voice *voice, struct voice_sums *sums,
                                         struct statement *upsert);
 void voice_sums_clear(struct voice_sums **sums);
+
+/* voice_scopes.c: counts by name, which become scope_stat */
+STATUS_MUST_USE status voice_scope_begun(struct voice *voice, struct sparse_array *scopes,
+                                         uint32_t name, uint64_t *number);
+void voice_scope_freed(struct voice *voice, const struct voice_context *birth);
+STATUS_MUST_USE status voice_scopes_write(struct voice *voice);
 
 #endif

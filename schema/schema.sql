@@ -360,6 +360,27 @@ CREATE TABLE span_leftover (             -- allocated inside a finished span and
     PRIMARY KEY (run_id, span_id, stack_id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE eval_leftover (             -- allocated inside an evaluation and alive at the end of the run, after a collection when one was told, by stack
+    run_id      INTEGER NOT NULL,
+    eval_id     INTEGER NOT NULL,        -- eval.id
+    stack_id    INTEGER NOT NULL,        -- stack.id; 0: lost stacks
+    evals_after INTEGER NOT NULL,        -- evaluations of its label begun after it
+    gcs_after   INTEGER,                 -- collections that one of these blocks survived; NULL: none is told
+    samples     INTEGER NOT NULL,
+    bytes REAL NOT NULL, bytes_sq REAL NOT NULL, bytes_var REAL NOT NULL,
+    blocks REAL NOT NULL, blocks_sq REAL NOT NULL, blocks_var REAL NOT NULL,
+    PRIMARY KEY (run_id, eval_id, stack_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE scope_stat (                -- spans by kind, evaluations by label
+    run_id      INTEGER NOT NULL,
+    scope       TEXT NOT NULL,           -- span, eval
+    name        TEXT NOT NULL,           -- kind or label; '': not told
+    begun       INTEGER NOT NULL,
+    freed_late  INTEGER NOT NULL,        -- samples born in finished ones, freed when ten more of the name had begun: an age at which blocks are still freed proves nothing
+    PRIMARY KEY (run_id, scope, name)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE heap (                      -- a managed heap
     id             INTEGER PRIMARY KEY,
     run_id         INTEGER NOT NULL,

@@ -675,7 +675,8 @@ static void test_silence(void)
         "mark",          "pause",    "frame_stream", "frame_mark",   "phase",         "eval",
         "span",          "heap",     "heap_usage",   "gc",           "gc_pause",      "gc_survivor",
         "gc_site",       "class",    "pool",         "pool_tick",    "class_profile", "pool_stale",
-        "span_leftover", "pool_map", "pull",         "retained_set", "survival_stat"};
+        "span_leftover", "pool_map", "pull",         "retained_set", "survival_stat",
+        "eval_leftover", "scope_stat"};
     char sql[128];
 
     CHECK_EQ(import_text(RUN "at 10ms main alloc 0x1000 10\nat 11ms main alloc 0x2000 20\n"
