@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "announce.h"
 
+#include "allocators.h"
 #include "atomics.h"
 #include "definitions.h"
 #include "gauges.h"
@@ -13,6 +14,18 @@
 #define SECOND_NAME_NS   UINT64_C(1000000000) /* a thread's name is asked again after this */
 #define AGAIN_BYTES      (16u << 20) /* of trace, between two announcements of everything */
 #define STACKS_PER_BLOCK 65536u
+
+static void tell_capabilities(struct mr_encoder *encoder)
+{
+    char text[80] = "samples frees counters process smaps map";
+    const char *interface = mr_allocator_interface();
+    if (interface) {
+        size_t length = strlen(text);
+        text[length] = ' ';
+        memcpy(text + length + 1, interface, strlen(interface) + 1);
+    }
+    mr_encode_header_text(encoder, MR_KEY_CAPABILITIES, text);
+}
 
 static void tell_header(struct mr_encoder *encoder)
 {
@@ -63,10 +76,7 @@ static void tell_header(struct mr_encoder *encoder)
 #endif
     mr_encode_header_text(encoder, MR_KEY_ALLOCATOR, session->allocator);
     mr_encode_header_integer(encoder, MR_KEY_STACK_DEPTH_MAX, MR_STACK_DEPTH_MAX);
-    mr_encode_header_text(encoder, MR_KEY_CAPABILITIES,
-                          session->libc_malloc
-                              ? "samples frees counters process smaps map mallinfo2"
-                              : "samples frees counters process smaps map");
+    tell_capabilities(encoder);
     mr_encode_header_integer(encoder, MR_KEY_START_REASON, session->start_reason);
     mr_encode_end(encoder);
     mr_gauges_announce(encoder);

@@ -581,3 +581,5 @@ void mr_drain_forget(void)
     mr_announce_close(&drain.announcer);
     memset(&drain, 0, sizeof drain);
 }
+void mr_drain_wake(void) { request(); }
+

@@ -26,6 +26,9 @@ bool mr_drain_start(int trace_file);
 #define MR_DRAIN_GO_ON 255u
 void mr_drain_flush(unsigned end_reason);
 
+/* Has the thread look at what is due now. Any thread; enters the kernel. */
+void mr_drain_wake(void);
+
 /* Writes what is waiting and the END record, and ends the thread; gives up waiting after two
  * seconds. False: gave up, and the rings still hold something. */
 bool mr_drain_stop(unsigned end_reason);

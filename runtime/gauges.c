@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gauges.h"
 
+#include "allocators.h"
 #include "atomics.h"
 #include "definitions.h"
+#include "drain_thread.h"
+#include "maps.h"
 #include "os.h"
 #include "pages.h"
+#include "residence.h"
 #include "session.h"
 #include "voice.h"
 
-#include <malloc.h>
 #include <string.h>
 
 static const struct {
@@ -36,6 +39,16 @@ static const struct {
     [MR_METRIC_TOP] = {MR_UNIT_BYTES, 0, "allocator.top_bytes"},
     [MR_METRIC_MAPPED] = {MR_UNIT_BYTES, 0, "allocator.mapped_bytes"},
     [MR_METRIC_ARENA] = {MR_UNIT_BYTES, 0, "allocator.arena_bytes"},
+    [MR_METRIC_DIRTY] = {MR_UNIT_BYTES, 0, "allocator.dirty_bytes"},
+    [MR_METRIC_CACHED] = {MR_UNIT_BYTES, 0, "allocator.cached_bytes"},
+    [MR_METRIC_METADATA] = {MR_UNIT_BYTES, 0, "allocator.metadata_bytes"},
+    [MR_METRIC_COMMITTED] = {MR_UNIT_BYTES, 0, "allocator.committed_bytes"},
+    [MR_METRIC_RETAINED] = {MR_UNIT_BYTES, 0, "allocator.retained_bytes"},
+    [MR_METRIC_STATIC_RSS] = {MR_UNIT_BYTES, 0, "process.static_rss_bytes"},
+    [MR_METRIC_THREAD_STACK_RSS] = {MR_UNIT_BYTES, 0, "process.thread_stack_rss_bytes"},
+    [MR_METRIC_MAPPED_RSS] = {MR_UNIT_BYTES, 0, "process.mapped_rss_bytes"},
+    [MR_METRIC_ARENA_RSS] = {MR_UNIT_BYTES, 0, "process.arena_rss_bytes"},
+    [MR_METRIC_ALLOCATOR_RSS] = {MR_UNIT_BYTES, 0, "process.allocator_rss_bytes"},
     [MR_METRIC_CPU] = {MR_UNIT_NS, 1, "recorder.cpu_ns"},
     [MR_METRIC_INTERVAL] = {MR_UNIT_BYTES, 0, "recorder.interval_bytes"},
     [MR_METRIC_RING_HIGH_WATER] = {MR_UNIT_BYTES, 0, "recorder.ring_high_water_bytes"},
@@ -51,6 +64,7 @@ static const struct {
     [MR_METRIC_UNMAP_CALLS] = {MR_UNIT_COUNT, 1, "map.unmap_calls"},
     [MR_METRIC_UNMAP_BYTES] = {MR_UNIT_BYTES, 1, "map.unmap_bytes"},
     [MR_METRIC_REMAP_CALLS] = {MR_UNIT_COUNT, 1, "map.remap_calls"},
+    [MR_METRIC_FORGOTTEN_MAPS] = {MR_UNIT_COUNT, 1, "map.forgotten_ranges"},
     [MR_METRIC_DROPPED_MARKS] = {MR_UNIT_COUNT, 1, "recorder.dropped_marks"},
     [MR_METRIC_REFUSED_CALLS] = {MR_UNIT_COUNT, 1, "recorder.refused_calls"},
     [MR_METRIC_FULL_TABLES] = {MR_UNIT_COUNT, 1, "recorder.full_tables"},
@@ -59,15 +73,16 @@ static const struct {
 struct mr_map_counters mr_map_counters;
 
 #define HEARTBEAT_NS    UINT64_C(10000000000)
-#define ALLOCATOR_MS    5000
-#define COST_RATIO      1000 /* a source may take this part of the time */
-#define SMAPS_BYTES     65536
+#define COST_RATIO      2000 /* a source may take this part of the time */
+#define PEAK_RATIO      200  /* ... and this while the process grows */
+#define ANSWER_NS       UINT64_C(100000000)
 #define FIRST_SMAPS_NS  UINT64_C(50000000) /* a process that dies younger is not worth its cost */
 #define CGROUP_PATH_MAX 512
 
 /* What the allocator said, passed from a host thread to the drain thread. */
 static struct {
-    uint64_t used, free, top, mapped, arena, ticks, cost_ns;
+    struct mr_allocator_figures figures;
+    uint64_t ticks, cost_ns;
 } allocator;
 
 /* session.allocator_wanted */
@@ -76,11 +91,14 @@ enum { ALLOCATOR_IDLE, ALLOCATOR_WANTED, ALLOCATOR_BEING_READ, ALLOCATOR_READ };
 /* The drain thread's memory of what it told. */
 static struct {
     uint64_t process_ns, memory_ns, allocator_ns, told_ns; /* next time each is due; last told */
+    uint64_t asked_ns;                        /* the allocator is waited for since; 0: it is not */
+    uint64_t residence_ns, residence_cost_ns; /* last read, and what it took */
     uint64_t rss, data;
+    uint64_t seen_rss; /* highest at a time when all was read */
     bool told[MR_METRIC_COUNT];
     uint64_t last[MR_METRIC_COUNT];
     char cgroup[CGROUP_PATH_MAX];
-    char *buffer;
+    void *memory;
 } state;
 
 void mr_gauges_announce(struct mr_encoder *encoder)
@@ -118,19 +136,6 @@ static const char *number(const char *at, uint64_t *out)
     return at;
 }
 
-static uintptr_t hex(const char *at)
-{
-    uintptr_t value = 0;
-    for (;; at++) {
-        if (*at >= '0' && *at <= '9')
-            value = value << 4 | (uintptr_t)(*at - '0');
-        else if (*at >= 'a' && *at <= 'f')
-            value = value << 4 | (uintptr_t)(*at - 'a' + 10);
-        else
-            return value;
-    }
-}
-
 static bool starts(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -142,6 +147,14 @@ static bool moved(uint64_t before, uint64_t now)
 {
     uint64_t difference = before > now ? before - now : now - before;
     return difference > before / 100;
+}
+
+/* Whether there is more resident than ever was looked at: a peak that is over at the next regular look would stay
+ * unexplained. */
+static bool rss_is_new(uint64_t now_ns)
+{
+    return state.seen_rss && state.rss > state.seen_rss + state.seen_rss / 16 &&
+           now_ns - state.residence_ns > state.residence_cost_ns * PEAK_RATIO;
 }
 
 static void read_statm(struct mr_encoder *encoder, uint64_t now_ns, bool always)
@@ -188,83 +201,32 @@ static void read_faults(struct mr_encoder *encoder)
     mr_gauges_tell(encoder, mr_ticks(), MR_METRIC_MAJOR_FAULTS, major);
 }
 
-static enum mr_metric region_metric(uintptr_t start, const char *path)
+static void read_residence(struct mr_encoder *encoder)
 {
-    if (starts(path, "[heap]"))
-        return MR_METRIC_HEAP_RSS;
-    if (starts(path, "[stack"))
-        return MR_METRIC_STACK_RSS;
-    if ((!*path && mr_pages_own(start)) || strstr(path, "/memrec-"))
-        return MR_METRIC_RECORDER_RSS;
-    if (starts(path, "/dev/shm/") || starts(path, "/memfd:") || starts(path, "/SYSV") ||
-        starts(path, "/dev/zero"))
-        return MR_METRIC_SHMEM_RSS;
-    if (path[0] == '/' || starts(path, "[v"))
-        return MR_METRIC_FILE_RSS;
-    return MR_METRIC_ANON_RSS;
-}
-
-/* A mapping's first line is "start-end perms offset dev inode path"; facts follow as "Name: n kB". */
-static void take_smaps_line(const char *line, enum mr_metric *region, uint64_t *sum)
-{
-    uint64_t kib;
-    if ((*line >= '0' && *line <= '9') || (*line >= 'a' && *line <= 'f')) {
-        const char *at = line;
-        for (int field = 0; field < 5; field++) {
-            while (*at && *at != ' ')
-                at++;
-            while (*at == ' ')
-                at++;
-        }
-        *region = region_metric(hex(line), at);
-    } else if (starts(line, "Rss:")) {
-        number(line + 4, &kib);
-        sum[*region] += kib * 1024;
-    } else if (starts(line, "Pss:")) {
-        number(line + 4, &kib);
-        sum[MR_METRIC_PSS] += kib * 1024;
-    } else if (starts(line, "Swap:")) {
-        number(line + 5, &kib);
-        sum[MR_METRIC_SWAP] += kib * 1024;
-    }
-}
-
-static void read_smaps(struct mr_encoder *encoder)
-{
-    static const enum mr_metric told[] = {
-        MR_METRIC_HEAP_RSS,  MR_METRIC_ANON_RSS,     MR_METRIC_STACK_RSS, MR_METRIC_FILE_RSS,
-        MR_METRIC_SHMEM_RSS, MR_METRIC_RECORDER_RSS, MR_METRIC_PSS,       MR_METRIC_SWAP,
-    };
-    uint64_t sum[MR_METRIC_COUNT] = {0};
-    enum mr_metric region = MR_METRIC_ANON_RSS;
-    int file = mr_open_read("/proc/self/smaps");
-    if (file < 0)
+    struct mr_residence now;
+    if (!mr_residence_read(&now, state.memory, mr_allocator_is_libc()))
         return;
-    size_t waiting = 0;
-    bool any = false;
-    for (;;) {
-        long got = mr_read(file, state.buffer + waiting, SMAPS_BYTES - waiting);
-        if (got <= 0)
-            break;
-        any = true;
-        size_t end = waiting + (size_t)got, at = 0;
-        for (;;) {
-            char *newline = memchr(state.buffer + at, '\n', end - at);
-            if (!newline)
-                break;
-            *newline = '\0';
-            take_smaps_line(state.buffer + at, &region, sum);
-            at = (size_t)(newline - state.buffer) + 1;
-        }
-        waiting = end - at;
-        memmove(state.buffer, state.buffer + at, waiting);
-        if (waiting == SMAPS_BYTES)
-            waiting = 0;
-    }
-    mr_close(file);
+    const struct {
+        enum mr_metric metric;
+        uint64_t value;
+    } told[] = {
+        {MR_METRIC_HEAP_RSS, now.heap},
+        {MR_METRIC_ANON_RSS, now.anonymous},
+        {MR_METRIC_STACK_RSS, now.main_stack},
+        {MR_METRIC_FILE_RSS, now.files},
+        {MR_METRIC_SHMEM_RSS, now.shared},
+        {MR_METRIC_RECORDER_RSS, now.recorder},
+        {MR_METRIC_PSS, now.pss},
+        {MR_METRIC_SWAP, now.swap},
+        {MR_METRIC_STATIC_RSS, now.statics},
+        {MR_METRIC_THREAD_STACK_RSS, now.stacks},
+        {MR_METRIC_MAPPED_RSS, now.mapped},
+        {mr_allocator_is_libc() ? MR_METRIC_ARENA_RSS : MR_METRIC_ALLOCATOR_RSS,
+         mr_allocator_is_libc() ? now.arenas : now.allocator},
+    };
     uint64_t ticks = mr_ticks();
-    for (size_t i = 0; any && i < sizeof told / sizeof *told; i++)
-        mr_gauges_tell(encoder, ticks, told[i], sum[told[i]]);
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        mr_gauges_tell(encoder, ticks, told[i].metric, told[i].value);
 }
 
 /* The path of this process's cgroup (version 2); empty when it has none. */
@@ -345,63 +307,95 @@ static void tell_counters(struct mr_encoder *encoder)
                    mr_load_relaxed(&mr_map_counters.unmap_calls));
     mr_gauges_tell(encoder, ticks, MR_METRIC_UNMAP_BYTES,
                    mr_load_relaxed(&mr_map_counters.unmap_bytes));
+    mr_gauges_tell(encoder, ticks, MR_METRIC_FORGOTTEN_MAPS, mr_maps_forgotten());
     mr_gauges_tell(encoder, ticks, MR_METRIC_REMAP_CALLS,
                    mr_load_relaxed(&mr_map_counters.remap_calls));
 }
 
 /* The allocator */
 
-extern struct mallinfo2 mallinfo2(void) __attribute__((weak));
-
 void mr_gauges_read_allocator(void)
 {
     _Atomic uint32_t *step = &mr_session.allocator_wanted;
     uint32_t wanted = ALLOCATOR_WANTED;
-    if (!mallinfo2 || !atomic_compare_exchange_strong(step, &wanted, ALLOCATOR_BEING_READ))
+    if (!atomic_compare_exchange_strong(step, &wanted, ALLOCATOR_BEING_READ))
         return;
     uint64_t before = mr_monotonic_ns();
-    struct mallinfo2 info = mallinfo2();
-    allocator.used = info.uordblks + info.hblkhd;
-    allocator.free = info.fordblks;
-    allocator.top = info.keepcost;
-    allocator.mapped = info.hblkhd;
-    allocator.arena = info.arena;
+    mr_allocator_ask(&allocator.figures);
     allocator.ticks = mr_ticks();
     allocator.cost_ns = mr_monotonic_ns() - before;
     mr_store_release(step, ALLOCATOR_READ); /* G1: the figures are complete */
+    mr_drain_wake();                        /* while they are true */
 }
 
+static uint64_t pause_after(uint64_t cost_ns)
+{
+    uint64_t pause = cost_ns * COST_RATIO;
+    uint64_t usual = (uint64_t)mr_session.options.memory_ms * 1000000;
+    return pause > usual ? pause : usual;
+}
+
+/* Tells what a host thread has read. */
 static void tell_allocator(struct mr_encoder *encoder, uint64_t now_ns)
 {
     _Atomic uint32_t *step = &mr_session.allocator_wanted;
-    if (mr_load_acquire(step) == ALLOCATOR_READ) { /* pairs with G1 */
-        mr_gauges_tell(encoder, allocator.ticks, MR_METRIC_USED, allocator.used);
-        mr_gauges_tell(encoder, allocator.ticks, MR_METRIC_FREE, allocator.free);
-        mr_gauges_tell(encoder, allocator.ticks, MR_METRIC_TOP, allocator.top);
-        mr_gauges_tell(encoder, allocator.ticks, MR_METRIC_MAPPED, allocator.mapped);
-        mr_gauges_tell(encoder, allocator.ticks, MR_METRIC_ARENA, allocator.arena);
-        uint64_t pause = allocator.cost_ns * 2 * COST_RATIO;
-        uint64_t usual = (uint64_t)ALLOCATOR_MS * 1000000;
-        state.allocator_ns = now_ns + (pause > usual ? pause : usual);
-        mr_store_relaxed(step, ALLOCATOR_IDLE);
-    }
-    if (mr_session.libc_malloc && now_ns >= state.allocator_ns &&
-        mr_load_relaxed(step) == ALLOCATOR_IDLE)
+    if (mr_load_acquire(step) != ALLOCATOR_READ) /* pairs with G1 */
+        return;
+    const struct mr_allocator_figures *figures = &allocator.figures;
+    const struct {
+        enum mr_metric metric;
+        uint64_t value;
+    } told[] = {
+        {MR_METRIC_USED, figures->used},
+        {MR_METRIC_FREE, figures->free},
+        {MR_METRIC_TOP, figures->top},
+        {MR_METRIC_MAPPED, figures->mapped},
+        {MR_METRIC_ARENA, figures->arena},
+        {MR_METRIC_DIRTY, figures->dirty},
+        {MR_METRIC_CACHED, figures->cached},
+        {MR_METRIC_METADATA, figures->metadata},
+        {MR_METRIC_COMMITTED, figures->committed},
+        {MR_METRIC_RETAINED, figures->retained},
+    };
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        if (told[i].value != MR_UNTOLD)
+            mr_gauges_tell(encoder, allocator.ticks, told[i].metric, told[i].value);
+    state.allocator_ns = now_ns + pause_after(allocator.cost_ns);
+    state.asked_ns = 0;
+    mr_store_relaxed(step, ALLOCATOR_IDLE);
+}
+
+/* Whether the process is to be read now. The allocator is asked first and read on a thread of the host, which may take a
+ * while to come by, or never: then without it. */
+static bool memory_is_due(uint64_t now_ns)
+{
+    _Atomic uint32_t *step = &mr_session.allocator_wanted;
+    if (now_ns < state.memory_ns && !rss_is_new(now_ns))
+        return false;
+    if (!mr_allocator_speaks())
+        return true;
+    if (state.asked_ns == 0) {
+        if (now_ns < state.allocator_ns) /* its last answer was dear, or just came */
+            return true;
+        state.asked_ns = now_ns;
         mr_store_relaxed(step, ALLOCATOR_WANTED);
+        return false;
+    }
+    return mr_load_acquire(step) == ALLOCATOR_READ || now_ns - state.asked_ns > ANSWER_NS;
 }
 
 void mr_gauges_start(void)
 {
-    char *buffer = state.buffer ? state.buffer : mr_pages_map(SMAPS_BYTES);
+    void *memory = state.memory ? state.memory : mr_pages_map(MR_RESIDENCE_BYTES);
     memset(&state, 0, sizeof state);
-    state.buffer = buffer;
+    state.memory = memory;
     state.memory_ns = mr_monotonic_ns() + 2 * FIRST_SMAPS_NS;
     find_cgroup();
 }
 
 void mr_gauges_tick(struct mr_encoder *encoder, uint64_t now_ns, bool final)
 {
-    bool memory = final || now_ns >= state.memory_ns;
+    bool memory = final || memory_is_due(now_ns);
     if (memory || now_ns >= state.process_ns) {
         state.process_ns = now_ns + UINT64_C(50000000);
         read_statm(encoder, now_ns, memory);
@@ -410,12 +404,14 @@ void mr_gauges_tick(struct mr_encoder *encoder, uint64_t now_ns, bool final)
     if (!memory)
         return;
     uint64_t before = mr_thread_cpu_ns();
-    if (state.buffer && now_ns - mr_session.start_monotonic_ns > FIRST_SMAPS_NS)
-        read_smaps(encoder);
+    if (state.memory && now_ns - mr_session.start_monotonic_ns > FIRST_SMAPS_NS) {
+        read_residence(encoder);
+        state.seen_rss = state.rss > state.seen_rss ? state.rss : state.seen_rss;
+    }
+    state.residence_cost_ns = mr_thread_cpu_ns() - before;
+    state.residence_ns = now_ns;
     read_faults(encoder);
     read_cgroup(encoder);
     tell_counters(encoder);
-    uint64_t pause = (mr_thread_cpu_ns() - before) * COST_RATIO;
-    uint64_t usual = (uint64_t)mr_session.options.memory_ms * 1000000;
-    state.memory_ns = now_ns + (pause > usual ? pause : usual);
+    state.memory_ns = now_ns + pause_after(mr_thread_cpu_ns() - before);
 }

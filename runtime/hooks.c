@@ -11,6 +11,7 @@
 #include "atomics.h"
 #include "gauges.h"
 #include "live_table.h"
+#include "maps.h"
 #include "real_malloc.h"
 #include "record.h"
 #include "thread.h"
@@ -171,19 +172,25 @@ HOOK void free_aligned_sized(void *block, size_t alignment, size_t size)
         mr_store_relaxed(&next_##name, real_##name);                                               \
     }
 
-static void count_map(const void *at, size_t size)
+static void count_map(const void *at, size_t size, int flags, const void *caller)
 {
-    if (at != MAP_FAILED && mr_state() == MR_STATE_ON) {
+    if (at == MAP_FAILED)
+        return;
+    if (mr_state() == MR_STATE_ON) {
         mr_fetch_add_relaxed(&mr_map_counters.map_calls, 1);
         mr_fetch_add_relaxed(&mr_map_counters.map_bytes, size);
     }
+    if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
+        mr_maps_remove((uintptr_t)at, size);
+    if ((flags & (MAP_ANONYMOUS | MAP_PRIVATE)) == (MAP_ANONYMOUS | MAP_PRIVATE))
+        mr_maps_add((uintptr_t)caller, (uintptr_t)at, size);
 }
 
 HOOK void *mmap(void *at, size_t size, int protection, int flags, int file, off_t offset)
 {
     NEXT(mmap)
     void *mapped = real_mmap(at, size, protection, flags, file, offset);
-    count_map(mapped, size);
+    count_map(mapped, size, flags, __builtin_return_address(0));
     return mapped;
 }
 
@@ -191,13 +198,14 @@ HOOK void *mmap64(void *at, size_t size, int protection, int flags, int file, of
 {
     NEXT(mmap64)
     void *mapped = real_mmap64(at, size, protection, flags, file, offset);
-    count_map(mapped, size);
+    count_map(mapped, size, flags, __builtin_return_address(0));
     return mapped;
 }
 
 HOOK int munmap(void *at, size_t size)
 {
     NEXT(munmap)
+    mr_maps_remove((uintptr_t)at, size); /* before another thread can be given the addresses */
     int result = real_munmap(at, size);
     if (result == 0 && mr_state() == MR_STATE_ON) {
         mr_fetch_add_relaxed(&mr_map_counters.unmap_calls, 1);
@@ -213,7 +221,13 @@ HOOK void *mremap(void *at, size_t old_size, size_t new_size, int flags, ...)
     va_start(arguments, flags);
     void *wanted = flags & MREMAP_FIXED ? va_arg(arguments, void *) : NULL;
     va_end(arguments);
+    enum mr_map_owner owner = mr_maps_owner((uintptr_t)at);
     void *mapped = real_mremap(at, old_size, new_size, flags, wanted);
+    if (mapped != MAP_FAILED && owner != MR_MAP_OWNERS) {
+        mr_maps_remove((uintptr_t)at, old_size);
+        mr_maps_remove((uintptr_t)mapped, new_size);
+        mr_maps_add_of(owner, (uintptr_t)mapped, new_size);
+    }
     if (mapped != MAP_FAILED && mr_state() == MR_STATE_ON) {
         mr_fetch_add_relaxed(&mr_map_counters.remap_calls, 1);
         mr_fetch_add_relaxed(&mr_map_counters.map_bytes, new_size);

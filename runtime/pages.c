@@ -30,6 +30,8 @@ static void *map(size_t size, int flags, int file)
 void *mr_pages_map(size_t size_bytes)
 {
     uintptr_t at = (uintptr_t)map(size_bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    if (at) /* a flag that the host's memory lacks keeps the kernel from joining ours with it */
+        mr_syscall(SYS_madvise, (long)at, (long)size_bytes, MADV_DONTDUMP, 0, 0, 0);
     for (int i = 0; at && i < OWN_MAX; i++) {
         uintptr_t nobody = 0;
         if (atomic_compare_exchange_strong(&own[i].start, &nobody, at)) {

@@ -7,6 +7,7 @@
 #include "os.h"
 #include "provider.h"
 #include "real_malloc.h"
+#include "residence.h"
 #include "ring.h"
 #include "sampler.h"
 #include "stack_hash.h"
@@ -249,6 +250,7 @@ static void *finish(struct call call, void *block, size_t size, unsigned op,
         };
         publish(call.self, &kept, caller);
         PROBE_ALLOC(block, size, weighted_bytes(size, call.interval_code));
+        mr_residence_note_stack((uint64_t)(call.self - mr_session.threads));
         if (mr_load_relaxed(&mr_session.allocator_wanted))
             mr_gauges_read_allocator();
         errno = kept_errno;
@@ -334,6 +336,12 @@ MR_SLOW void mr_record_free(void *block)
         mr_record_end_unwatched(block);
     }
     mr_real.free(block);
+    if (self &&
+        mr_load_relaxed(&mr_session.allocator_wanted)) { /* a program may only free for long */
+        int kept_errno = errno;
+        mr_gauges_read_allocator();
+        errno = kept_errno;
+    }
 }
 
 /* A block that moved out of the bootstrap buffer. */

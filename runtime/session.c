@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session.h"
 
+#include "allocators.h"
 #include "atomics.h"
 #include "definitions.h"
 #include "drain_thread.h"
 #include "gauges.h"
 #include "live_table.h"
+#include "maps.h"
 #include "os.h"
 #include "pages.h"
 #include "pull.h"
@@ -251,8 +253,7 @@ static void name_allocator(struct mr_session *session)
 {
     const char *end = session->allocator + sizeof session->allocator;
     const char *path = mr_real_path();
-    session->libc_malloc = mr_real_is_libc();
-    if (session->libc_malloc)
+    if (mr_real_is_libc())
         append(append(session->allocator, end, "glibc "), end, gnu_get_libc_version());
     else
         append(session->allocator, end, path ? path : "unknown");
@@ -489,7 +490,7 @@ void mr_session_stop(unsigned reason)
         return;
     if (mr_self == &mr_forked) /* others started this child's session: its counts come late */
         mr_thread_register();
-    if (session->libc_malloc) { /* the allocator's last word */
+    if (mr_allocator_speaks()) { /* the allocator's last word */
         mr_store_relaxed(&session->allocator_wanted, 1);
         mr_gauges_read_allocator();
     }
@@ -541,6 +542,8 @@ __attribute__((constructor(101))) static void start_with_process(void)
     struct mr_session *session = &mr_session;
     int kept_errno = errno;
     mr_real_find();
+    mr_allocator_find();
+    mr_maps_sort(mr_allocator_owns_code);
     mr_unwinder_start();
     mr_store_relaxed(&session->asked_code, 1);
     mr_store_release(&session->state, MR_STATE_OFF);

@@ -60,7 +60,7 @@ struct mr_session {
     unsigned start_reason; /* enum mr_start_reason */
     uint64_t start_ticks, start_monotonic_ns, start_realtime_ns;
     char trace_path[MR_PATH_BYTES];
-    bool libc_malloc;
+    uint32_t segment; /* number of the file that is being written, where there are several */
     char allocator[128];
 
     /* allocator figures: read by a host thread when the drain thread asks (gauges.h) */

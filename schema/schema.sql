@@ -159,18 +159,49 @@ CREATE TABLE process_tick (              -- the operating system's view; NULL: n
     major_faults INTEGER,
     cgroup_bytes INTEGER,                -- memory.current of its cgroup
     cgroup_limit_bytes INTEGER,          -- memory.max; NULL: none
+    static_rss_bytes INTEGER,            -- of anon_rss_bytes: static data (.bss) of loaded objects
+    thread_stack_rss_bytes INTEGER,      -- of anon_rss_bytes: stacks of threads but the first, kept ones of ended threads included
+    mapped_rss_bytes INTEGER,            -- of anon_rss_bytes: mapped by the program itself (mmap)
+    arena_rss_bytes INTEGER,             -- of anon_rss_bytes: glibc's arenas besides [heap]; NULL: another allocator
+    allocator_rss_bytes INTEGER,         -- of anon_rss_bytes: mapped by the allocator; NULL: it is glibc's, whose mmapped blocks cannot be told apart
     PRIMARY KEY (run_id, time_ns)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE allocator_tick (            -- the allocator's own figures (glibc mallinfo2)
+CREATE TABLE allocator_tick (            -- the allocator's own figures, by the interface that capability names (mallinfo2, mallctl, mi_process_info, malloc_extension); NULL: it does not tell
     run_id       INTEGER NOT NULL,
     time_ns      INTEGER NOT NULL,
-    used_bytes   INTEGER,                -- in blocks handed out, mmapped ones included
+    used_bytes   INTEGER,                -- in blocks handed out, mmapped ones included; glibc: with headers, and blocks in thread caches
     free_bytes   INTEGER,                -- in free blocks inside the heaps
     top_bytes    INTEGER,                -- of that, releasable at the top
     mapped_bytes INTEGER,                -- in mmapped blocks
     arena_bytes  INTEGER,                -- taken from the system by non-mmapped heaps
+    dirty_bytes  INTEGER,                -- of free_bytes: whole free pages that it keeps for a while
+    cached_bytes INTEGER,                -- of free_bytes: in the caches of threads
+    metadata_bytes INTEGER,              -- its own books
+    committed_bytes INTEGER,             -- all that it took from the system and did not give back
+    retained_bytes INTEGER,              -- address space that it keeps without memory
     PRIMARY KEY (run_id, time_ns)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rss_moment (                -- the resident set at moments when everything about it was read; at most 400 in a run
+    run_id    INTEGER NOT NULL,
+    time_ns   INTEGER NOT NULL,
+    rss_bytes INTEGER NOT NULL,          -- all that was resident
+    is_peak   INTEGER NOT NULL,          -- 1: the largest of these
+    is_end    INTEGER NOT NULL,          -- 1: the last of these
+    reason    TEXT NOT NULL,             -- one sentence: what the unexplained part may be
+    PRIMARY KEY (run_id, time_ns)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rss_part (                  -- what it consisted of; the bytes of a moment add up to its rss_bytes exactly
+    run_id  INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL,
+    place   INTEGER NOT NULL,            -- order in the waterfall, from 1
+    part    TEXT NOT NULL,               -- see waterfall.h: live, rounding, headers, ..., unexplained
+    bytes   INTEGER,                     -- never negative; NULL: this process could not tell, so it is in another part
+    bytes_low  INTEGER,                  -- 95 % interval; equal to bytes: counted, not estimated
+    bytes_high INTEGER,
+    PRIMARY KEY (run_id, time_ns, place)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE recorder_tick (             -- the recorder about itself
