@@ -93,7 +93,7 @@ static status prepare_all(struct voice *voice)
          &insert->class_profile},
         {"INSERT OR REPLACE INTO retained_set VALUES (?, ?, ?, ?, ?, ?, ?, ?)", &insert->retained},
         {"INSERT INTO pool VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", &insert->pool},
-        {"INSERT OR REPLACE INTO pool_tick VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        {"INSERT OR REPLACE INTO pool_tick VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
          &insert->pool_tick},
         {"INSERT OR REPLACE INTO pool_stale VALUES (?, ?, ?, ?, ?)", &insert->pool_stale},
         {"INSERT OR REPLACE INTO pool_map VALUES (?, ?, ?, ?, ?, ?, ?, ?)", &insert->pool_map},

@@ -21,7 +21,7 @@ static status insert_tick(struct voice *voice, const struct voice_pool *pool,
     db_bind_int(insert, 1, voice->run_id);
     db_bind_int(insert, 2, pool->is.row);
     db_bind_int(insert, 3, (int64_t)now_ns);
-    for (unsigned i = 1; i <= 9; i++) {
+    for (unsigned i = 1; i <= 11; i++) {
         db_bind_known(insert, 3 + (int)i, mark_argument(mark, i));
     }
     return db_insert(insert);

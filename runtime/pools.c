@@ -29,9 +29,14 @@ enum field {
     FIELDS,
 };
 
+/* Since the last look of the drain thread. */
+enum { LATELY_USED, LATELY_WANTED, LATELY };
+
 static struct pool {
     alignas(64) _Atomic uint64_t field[FIELDS];
-    _Atomic uint32_t seen_state; /* used and reserved were told */
+    _Atomic uint64_t highest[LATELY]; /* since the last look: used, and with what went elsewhere */
+    _Atomic uint64_t elsewhere;       /* overflow bytes since the last reset */
+    _Atomic uint32_t seen_state;      /* used and reserved were told */
     _Atomic uint64_t resets_at_frame;
     uint32_t next_of_stream;  /* the next arena of the same stream; 0: none */
     uint32_t next_overflowed; /* the next pool that ever overflowed; 0: none */
@@ -95,9 +100,27 @@ API void memrec_pool_state(memrec_pool_id id, uint64_t used_bytes, uint64_t rese
     mr_store_relaxed(&pool->field[RESERVED], reserved_bytes);
     if (!mr_load_relaxed(&pool->seen_state))
         mr_store_relaxed(&pool->seen_state, 1);
-    uint64_t highest = mr_load_relaxed(&pool->field[HIGH_WATER]);
-    if (used_bytes != MR_UNKNOWN && used_bytes > highest)
-        mr_store_relaxed(&pool->field[HIGH_WATER], used_bytes);
+    /* high water is no lower than what was used lately */
+    if (used_bytes != MR_UNKNOWN && used_bytes > mr_load_relaxed(&pool->highest[LATELY_USED])) {
+        mr_store_relaxed(&pool->highest[LATELY_USED], used_bytes);
+        if (used_bytes > mr_load_relaxed(&pool->field[HIGH_WATER]))
+            mr_store_relaxed(&pool->field[HIGH_WATER], used_bytes);
+    }
+}
+
+/* What would have been used, had there been room for what went elsewhere since the last reset. */
+static uint64_t wanted(struct pool *pool)
+{
+    uint64_t used = mr_load_relaxed(&pool->field[USED]);
+    return (used == MR_UNKNOWN ? 0 : used) + mr_load_relaxed(&pool->elsewhere);
+}
+
+static void note_wanted(struct pool *pool)
+{
+    uint64_t now = wanted(pool), highest = mr_load_relaxed(&pool->highest[LATELY_WANTED]);
+    while (now > highest &&
+           !atomic_compare_exchange_weak(&pool->highest[LATELY_WANTED], &highest, now))
+        ;
 }
 
 /* Its first overflow: from here on frames look at it. One thread sees the count leave 0. */
@@ -114,6 +137,8 @@ API void memrec_pool_overflow(memrec_pool_id id, uint64_t bytes)
     if (!is_pool(id))
         return;
     mr_fetch_add_relaxed(&pools[id].field[OVERFLOW_BYTES], bytes);
+    mr_fetch_add_relaxed(&pools[id].elsewhere, bytes);
+    note_wanted(&pools[id]);
     if (mr_fetch_add_relaxed(&pools[id].field[OVERFLOWS], 1) == 0)
         list_overflowed(id);
 }
@@ -136,6 +161,10 @@ API void memrec_pool_reset(memrec_pool_id id)
 {
     if (!is_pool(id))
         return;
+    if (mr_load_relaxed(&pools[id].elsewhere)) {
+        note_wanted(&pools[id]);
+        mr_store_relaxed(&pools[id].elsewhere, 0);
+    }
     mr_store_relaxed(&pools[id].field[USED], 0);
     mr_fetch_add_relaxed(&pools[id].field[RESETS], 1);
 }
@@ -161,18 +190,40 @@ API void memrec_pool_slots(memrec_pool_id id, const uint64_t *bits, uint64_t slo
 
 void mr_pools_start(void) { memset(told, 0, sizeof told); }
 
+/* Fills in what was highest since the last look, which begins anew with what is used now. The owner stores used
+ * before it compares, so a value that this misses is still in used, or counts for the next look.
+ * MR_UNKNOWN: nothing was wanted that can be told, as what went elsewhere is only known to be gone by a reset. */
+static void look_back(struct pool *pool, const uint64_t before[FIELDS], uint64_t out[LATELY])
+{
+    uint64_t used = mr_load_relaxed(&pool->field[USED]);
+    out[LATELY_USED] = mr_exchange_relaxed(&pool->highest[LATELY_USED], 0);
+    if (out[LATELY_USED] < before[USED])
+        out[LATELY_USED] = before[USED];
+    if (used != MR_UNKNOWN && out[LATELY_USED] < used)
+        out[LATELY_USED] = used;
+    note_wanted(pool);
+    out[LATELY_WANTED] = mr_exchange_relaxed(&pool->highest[LATELY_WANTED], 0);
+    if (out[LATELY_WANTED] < out[LATELY_USED])
+        out[LATELY_WANTED] = out[LATELY_USED];
+    if (mr_load_relaxed(&pool->field[OVERFLOWS]) && !mr_load_relaxed(&pool->field[RESETS]))
+        out[LATELY_WANTED] = MR_UNKNOWN;
+}
+
 void mr_pools_tell(struct mr_encoder *encoder)
 {
     uint32_t count = mr_defined_count(MR_DEFINE_POOL);
     for (uint32_t id = 1; id <= count && id <= POOLS_MAX; id++) {
-        uint64_t arguments[1 + FIELDS] = {id};
+        uint64_t arguments[1 + FIELDS + LATELY] = {id}, *lately = arguments + 1 + FIELDS;
         for (int f = 0; f < FIELDS; f++)
             arguments[1 + f] = mr_load_relaxed(&pools[id].field[f]);
-        if (memcmp(told[id], arguments + 1, sizeof told[id]) == 0)
+        look_back(&pools[id], told[id], lately);
+        if (memcmp(told[id], arguments + 1, sizeof told[id]) == 0 &&
+            lately[LATELY_USED] == told[id][USED])
             continue;
         memcpy(told[id], arguments + 1, sizeof told[id]);
         if (!mr_load_relaxed(&pools[id].seen_state))
-            arguments[1 + USED] = arguments[1 + RESERVED] = arguments[1 + HIGH_WATER] = MR_UNKNOWN;
-        mr_encode_mark(encoder, MR_MARK_POOL_STATE, 0, mr_ticks(), arguments, 1 + FIELDS);
+            arguments[1 + USED] = arguments[1 + RESERVED] = arguments[1 + HIGH_WATER] =
+                lately[LATELY_USED] = lately[LATELY_WANTED] = MR_UNKNOWN;
+        mr_encode_mark(encoder, MR_MARK_POOL_STATE, 0, mr_ticks(), arguments, 1 + FIELDS + LATELY);
     }
 }

@@ -562,6 +562,8 @@ CREATE TABLE pool_tick (                 -- its state, written when it moved; co
     wait_ns          INTEGER,
     exhausted_count  INTEGER,            -- requests refused
     reset_count      INTEGER,
+    highest_bytes    INTEGER,            -- most used since the look before, 100 ms ago; NULL: an older recorder
+    wanted_bytes     INTEGER,            -- ... had there been room for what overflowed since the last reset; NULL: cannot be told: it overflowed and was never reset
     PRIMARY KEY (run_id, pool_id, time_ns)
 ) STRICT, WITHOUT ROWID;
 

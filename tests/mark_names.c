@@ -38,7 +38,7 @@ static const struct mark_names kinds[MR_MARK_KINDS] = {
     [MR_MARK_RETAINED] = {"retained", "number heap root bytes objects", false},
     [MR_MARK_POOL_STATE] = {"pool-state",
                             "pool used reserved high-water overflows overflow-bytes waits wait-ns "
-                            "exhausted resets",
+                            "exhausted resets highest wanted",
                             false},
     [MR_MARK_POOL_STALE] = {"pool-stale", "pool stream used", false},
     [MR_MARK_POOL_SLOTS] = {"pool-slots", "number pool slots first", false},

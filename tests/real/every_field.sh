@@ -133,6 +133,11 @@ for db in 1 4096; do
         8008,10010,9009,1,707,1,12345,3
     is $db "SELECT used_bytes, overflow_count, overflow_bytes, reset_count FROM pool_tick t JOIN pool p ON p.id = pool_id
         WHERE name = 'every arena' ORDER BY time_ns DESC LIMIT 1" 0,8,6216,2
+    # a reset every second frame: until then 4 overflows of 777 lie beside what it holds; the slab is never reset
+    is $db "SELECT max(highest_bytes), max(wanted_bytes) FROM pool_tick t JOIN pool p ON p.id = pool_id
+        WHERE name = 'every arena'" 4096,7204
+    is $db "SELECT max(highest_bytes), count(CASE WHEN overflow_count = 1 THEN wanted_bytes END)
+        FROM pool_tick t JOIN pool p ON p.id = pool_id WHERE name = 'a slab'" 9009,0
     is $db "SELECT group_concat(f.number, ' '), min(used_bytes) FROM pool_stale JOIN frame_mark f ON f.id = frame_id" "1 3,4096"
     is $db "SELECT slots, used_slots, free_runs, longest_free_run, cells FROM pool_map" 6,4,2,1,ff0ff0
 

@@ -480,7 +480,7 @@ static void test_pools_and_profiles(void)
         "at 10ms main frame-begin 1\n"
         "at 11ms main frame-end 1\n"
         "at 11ms main pool-stale 1 1 777\n"
-        "at 20ms pool-state 1 100 200 300 4 500 6 700 8 9\n"
+        "at 20ms pool-state 1 100 200 300 4 500 6 700 8 9 250 1250\n"
         "at 21ms pool-state 1 unknown unknown unknown unknown unknown unknown unknown unknown 10\n"
         /* 1024 slots, 4 to a cell: two words taken but for one slot, the rest free */
         "at 30ms main pool-slots 1 2 1024 0 0xfffffffffffffff7 0xffffffffffffffff 0 0 0 0 0 0\n"
@@ -505,7 +505,8 @@ static void test_pools_and_profiles(void)
     CHECK_STR(rows("SELECT * FROM pool ORDER BY id"),
               "1|1|1|scratch|arena|1|-|1048576|-\n2|1|2|slots|slab|-|64|65536|1024");
     CHECK_STR(rows("SELECT * FROM pool_tick"),
-              "1|1|20000000|100|200|300|4|500|6|700|8|9\n1|1|21000000|-|-|-|-|-|-|-|-|10");
+              "1|1|20000000|100|200|300|4|500|6|700|8|9|250|1250\n"
+              "1|1|21000000|-|-|-|-|-|-|-|-|10|-|-");
     CHECK_STR(rows("SELECT * FROM pool_stale"), "1|1|11000000|1|777");
     CHECK_STR(
         rows("SELECT run_id, pool_id, time_ns, slots, used_slots, free_runs, longest_free_run,"
