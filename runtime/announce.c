@@ -78,6 +78,11 @@ static void tell_header(struct mr_encoder *encoder)
     mr_encode_header_integer(encoder, MR_KEY_STACK_DEPTH_MAX, MR_STACK_DEPTH_MAX);
     tell_capabilities(encoder);
     mr_encode_header_integer(encoder, MR_KEY_START_REASON, session->start_reason);
+    if (mr_options_rotate(&session->options)) {
+        mr_encode_header_integer(encoder, MR_KEY_SEGMENT, session->segment);
+        if (mr_options_keep_last(&session->options))
+            mr_encode_header_integer(encoder, MR_KEY_ONLY_LAST, 1);
+    }
     mr_encode_end(encoder);
     mr_gauges_announce(encoder);
 }
@@ -257,6 +262,23 @@ void mr_announce_ended(struct mr_announcer *announcer, struct mr_encoder *encode
         tell_thread(encoder, slot, slot->name);
     tell_counters(announcer, encoder, slot, MR_THREAD_ENDED);
     tell_heap_counters(announcer, encoder, slot);
+}
+
+void mr_announce_anew(struct mr_announcer *announcer)
+{
+    uint32_t used = mr_load_relaxed(&mr_session.thread_slots);
+    announcer->again_at = 0;
+    for (uint32_t i = 0; i < used && i < MR_THREAD_SLOTS; i++) {
+        struct mr_told_thread *told = &announcer->told[i];
+        told->alloc_calls = UINT64_MAX;
+        for (unsigned h = 0; h < MR_HEAPS_MAX; h++)
+            told->heap_calls[h] = told->heap_calls[h] ? UINT64_MAX : 0;
+    }
+}
+
+bool mr_announce_waits(const struct mr_announcer *announcer)
+{
+    return announcer->stacks.announced < announcer->stacks.count;
 }
 
 void mr_announce(struct mr_announcer *announcer, struct mr_encoder *encoder, uint64_t now_ns,

@@ -33,6 +33,12 @@ void mr_announce_close(struct mr_announcer *announcer);
 void mr_announce(struct mr_announcer *announcer, struct mr_encoder *encoder, uint64_t now_ns,
                  uint64_t written_bytes, bool final);
 
+/* Another file begins: everything is told again, and the counters of every thread. */
+void mr_announce_anew(struct mr_announcer *announcer);
+
+/* Whether stacks wait for the next call, as the payload had no more room. */
+bool mr_announce_waits(const struct mr_announcer *announcer);
+
 /* The last word on a thread that has ended. */
 void mr_announce_ended(struct mr_announcer *announcer, struct mr_encoder *encoder,
                        struct mr_thread_slot *slot);

@@ -3,6 +3,7 @@
 
 #include "announce.h"
 #include "atomics.h"
+#include "carried.h"
 #include "encode.h"
 #include "gauges.h"
 #include "os.h"
@@ -11,6 +12,7 @@
 #include "pools.h"
 #include "pull.h"
 #include "ring.h"
+#include "rotate.h"
 #include "sampler.h"
 #include "thread.h"
 #include "write.h"
@@ -30,6 +32,7 @@
 #define POOLS_NS          UINT64_C(100000000) /* between two looks at the pools */
 #define SAMPLES_PER_S_MAX 2000
 #define SAMPLE_BURST      1000
+#define ALIVE_PER_BLOCK   32768u
 
 /* One ring while its events are merged with the others' by time. */
 struct cursor {
@@ -55,6 +58,10 @@ static struct drain {
     void *encoder_memory;
     struct mr_writer writer;
     struct mr_announcer announcer;
+    struct mr_rotation rotation;
+    struct mr_carried carried; /* of a trace of several files */
+    bool carry_is_due;         /* the file does not say yet what was alive when it began */
+    uint64_t earlier_bytes;    /* in the files before this one */
     uint64_t last_block_ns, last_reap_ns, last_pools_ns;
 
     struct cursor heap[MR_RINGS_MAX];
@@ -91,8 +98,8 @@ static void learn_rate(uint64_t ticks, uint64_t now_ns)
                          (ticks - session->start_ticks) * 1000 / elapsed_us);
 }
 
-/* Writes the payload as a block, by the commit protocol of schema/ring_layout.h. */
-static void write_block(uint32_t flags)
+/* Writes the payload as a block, by the commit protocol of schema/ring_layout.h. False: it is lost. */
+static bool write_block(uint32_t flags)
 {
     struct mr_session *session = &mr_session;
     struct mr_shared *shared = session->shared;
@@ -115,26 +122,82 @@ static void write_block(uint32_t flags)
     uint64_t sequence = drain.writer.sequence;
     mr_store_release(&shared->pending_sequence, sequence);
 
-    if (mr_write_block(&drain.writer, encoder->payload, encoder->used, &facts) != 0) {
+    bool written = mr_write_block(&drain.writer, encoder->payload, encoder->used, &facts) == 0;
+    if (!written) {
         mr_store_relaxed(&session->write_errors, drain.writer.errors);
+        drain.announcer.again_at = 0; /* what it told is told again */
+        drain.carry_is_due = drain.carried.blocks != NULL;
         complain();
     }
-    mr_store_relaxed(&session->written_bytes, drain.writer.bytes_written);
+    mr_store_relaxed(&session->written_bytes, drain.earlier_bytes + drain.writer.bytes_written);
 
     for (uint32_t i = 0; i < rings; i++)
         mr_ring_release(&session->rings[i], drain.taken[i]);
     mr_store_release(&shared->committed_sequence, sequence);
     mr_encode_reset(encoder);
+    return written;
 }
 
 /* Closes the payload so far. Dictionaries stand before the events that need them: mr_encode_finish
  * puts the events last. */
-static void close_block(uint64_t now_ns, uint32_t flags)
+static bool announce_and_write(uint64_t now_ns, uint32_t flags)
 {
     mr_announce(&drain.announcer, &drain.encoder, now_ns, drain.writer.bytes_written,
                 flags & MR_BLOCK_LAST);
-    write_block(flags);
     drain.last_block_ns = now_ns;
+    return write_block(flags);
+}
+
+/* What is alive, in blocks of its own. Between two blocks only. */
+static void tell_alive(uint64_t now_ns)
+{
+    struct mr_carried *carried = &drain.carried;
+    uint32_t told = 0;
+    bool written = true;
+    for (uint32_t at = 0; at < carried->count && written; at++) {
+        struct mr_event event;
+        if (!mr_carried_get(carried, at, &event))
+            continue;
+        mr_encode_event(&drain.encoder, &event);
+        if (++told % ALIVE_PER_BLOCK == 0) {
+            mr_encode_alive(&drain.encoder, 0);
+            written = announce_and_write(now_ns, 0);
+        }
+    }
+    mr_encode_alive(&drain.encoder, MR_ALIVE_LAST | (carried->left_out ? 0 : MR_ALIVE_WHOLE));
+    drain.carry_is_due = !(announce_and_write(now_ns, 0) && written);
+}
+
+/* Goes on in the next file. Until that has its first block, the last is as good as an end. */
+static void rotate(uint64_t now_ns)
+{
+    uint64_t bytes = drain.writer.bytes_written;
+    int file = mr_rotation_next(&drain.rotation, bytes, now_ns);
+    if (file < 0)
+        return;
+    mr_write_continue(&drain.writer, file);
+    drain.earlier_bytes += bytes;
+    mr_session.segment = drain.rotation.number;
+    mr_announce_anew(&drain.announcer);
+    mr_pools_start();
+    mr_pools_tell(&drain.encoder);
+    drain.carry_is_due = true;
+    while (announce_and_write(now_ns, 0) && mr_announce_waits(&drain.announcer)) {
+    }
+}
+
+static void close_block(uint64_t now_ns, uint32_t flags)
+{
+    bool written = announce_and_write(now_ns, flags);
+    if (flags & MR_BLOCK_LAST || !written)
+        return;
+    if (mr_rotation_is_due(&drain.rotation, drain.writer.bytes_written, now_ns))
+        rotate(now_ns);
+    if (drain.carry_is_due) {
+        tell_alive(now_ns);
+        if (!drain.carry_is_due)
+            mr_rotation_prune(&drain.rotation, now_ns);
+    }
 }
 
 static void thread_ended(void *context, struct mr_thread_slot *slot)
@@ -170,6 +233,13 @@ static void sift_down(uint32_t at)
     heap[at] = moving;
 }
 
+/* An event goes into the payload. */
+static void take(const struct mr_event *event)
+{
+    mr_encode_event(&drain.encoder, event);
+    mr_carried_event(&drain.carried, event);
+}
+
 static void encode_mark(uint32_t ring, uint64_t at, uint64_t meta, uint64_t now_ns)
 {
     uint64_t arguments[256];
@@ -179,6 +249,8 @@ static void encode_mark(uint32_t ring, uint64_t at, uint64_t meta, uint64_t now_
     enum mr_mark kind = mr_meta_mark(meta);
     uint32_t thread = mr_meta_thread(meta);
     uint64_t ticks = *ring_word(ring, at + 1);
+    if (kind == MR_MARK_HEAP_MOVE)
+        mr_carried_move(&drain.carried, arguments[1], arguments[2]);
     if (mr_encode_mark(&drain.encoder, kind, thread, ticks, arguments, count))
         return;
     close_block(now_ns, 0); /* full of marks */
@@ -221,7 +293,7 @@ static void encode_one(uint32_t ring, uint64_t at, uint64_t meta, uint64_t now_n
     } else {
         event.key = *ring_word(ring, at + 2);
     }
-    mr_encode_event(&drain.encoder, &event);
+    take(&event);
 }
 
 /* Whether another event, and what it may need announced, still fits the payload. The room shrinks
@@ -293,7 +365,7 @@ static void encode_owed_frees(const uint64_t *keys, uint32_t count, uint64_t now
         struct mr_event event = {.op = keys[i] & MR_OBJECT_KEY ? MR_OP_HEAP_FREE : MR_OP_FREE,
                                  .ticks = mr_ticks(),
                                  .key = keys[i] & ~MR_OBJECT_KEY};
-        mr_encode_event(&drain.encoder, &event);
+        take(&event);
         if (block_is_full())
             close_block(now_ns, 0);
     }
@@ -417,7 +489,8 @@ static void end_trace(void)
     take_everything(now_ns, true);
     tell_end(now_ns);
     close_block(now_ns, MR_BLOCK_LAST);
-    mr_close(drain.writer.file); /* the memory goes with the process */
+    mr_close(drain.writer.file);
+    mr_close(drain.rotation.folder); /* the memory goes with the process */
 }
 
 /* Events wait in the rings on purpose; what matters is how fast they come. A ring must not gain
@@ -462,8 +535,13 @@ static int thread_main(void *unused)
     (void)unused;
     mr_self = &mr_nobody; /* in this thread's own block */
     drain.terminal = mr_is_terminal(2);
-    int keep[2] = {drain.terminal ? 2 : -1, drain.trace_file};
-    drain.owns_files = mr_own_files(keep, 2);
+    int folder = drain.rotation.folder;
+    int keep[3] = {drain.terminal ? 2 : -1, folder, drain.trace_file};
+    if (folder > drain.trace_file) {
+        keep[1] = drain.trace_file;
+        keep[2] = folder;
+    }
+    drain.owns_files = mr_own_files(keep, 3);
     mr_set_thread_name("memrec");
     close_block(mr_monotonic_ns(), 0); /* the file says whose it is before anything is recorded */
     mr_store_release(&drain.ready, 1);
@@ -475,6 +553,8 @@ static int thread_main(void *unused)
 
 /* Starting and stopping */
 
+static bool make_room(void *rotation) { return mr_rotation_make_room(rotation); }
+
 static bool open_stages(int trace_file)
 {
     drain.trace_file = trace_file;
@@ -483,6 +563,13 @@ static bool open_stages(int trace_file)
         !mr_write_open(&drain.writer, trace_file, mr_session.trace_id, mr_session.options.level))
         return false;
     mr_encode_init(&drain.encoder, drain.encoder_memory, !mr_session.full);
+    mr_session.segment = 0;
+    mr_rotation_open(&drain.rotation, &mr_session.options, mr_session.trace_path, mr_session.pid,
+                     mr_session.start_monotonic_ns);
+    if (drain.rotation.folder >= 0 && !mr_carried_open(&drain.carried, !mr_session.full))
+        return false;
+    drain.writer.make_room = make_room;
+    drain.writer.make_room_context = &drain.rotation;
     mr_gauges_start();
     mr_pools_start();
     return true;
@@ -505,9 +592,12 @@ static void *thread_block(uint8_t *memory)
 bool mr_drain_start(int trace_file)
 {
     memset(&drain, 0, sizeof drain);
+    drain.rotation.folder = -1;
     drain.memory = mr_pages_map(STACK_BYTES + TLS_BYTES);
-    if (!drain.memory || !open_stages(trace_file))
+    if (!drain.memory || !open_stages(trace_file)) {
+        mr_close(drain.rotation.folder);
         return false;
+    }
 
     uint64_t all = ~UINT64_C(0), before;
     mr_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, 8, 0, 0);
@@ -517,12 +607,16 @@ bool mr_drain_start(int trace_file)
     int tid =
         clone(thread_main, stack_top, flags, NULL, &drain.tid, thread_block(stack_top), &drain.tid);
     mr_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, 8, 0, 0);
-    if (tid < 0)
+    if (tid < 0) {
+        mr_close(drain.rotation.folder);
         return false;
+    }
     for (int i = 0; i < 1000 && !mr_load_acquire(&drain.ready); i++)
         mr_wait(&drain.ready, 0, 10000000);
-    if (drain.owns_files)
-        mr_close(trace_file); /* the host's number of it */
+    if (drain.owns_files) { /* the host's numbers of them */
+        mr_close(trace_file);
+        mr_close(drain.rotation.folder);
+    }
     return true;
 }
 
@@ -531,6 +625,8 @@ static void request(void)
     atomic_fetch_add_explicit(&drain.requests, 1, memory_order_release);
     mr_wake(&drain.requests);
 }
+
+void mr_drain_wake(void) { request(); }
 
 void mr_drain_flush(unsigned end_reason)
 {
@@ -579,7 +675,7 @@ void mr_drain_forget(void)
     mr_pages_unmap(drain.encoder_memory, MR_ENCODER_BYTES);
     mr_pages_unmap(drain.writer.memory, drain.writer.memory_bytes);
     mr_announce_close(&drain.announcer);
+    mr_carried_close(&drain.carried);
+    mr_rotation_close(&drain.rotation);
     memset(&drain, 0, sizeof drain);
 }
-void mr_drain_wake(void) { request(); }
-

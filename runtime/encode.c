@@ -224,10 +224,10 @@ void mr_encode_event(struct mr_encoder *encoder, const struct mr_event *event)
     }
 }
 
-static void finish_events(struct mr_encoder *encoder)
+static void finish_events(struct mr_encoder *encoder, enum mr_section kind, unsigned flags)
 {
-    mr_encode_begin(encoder, MR_SECTION_EVENTS);
-    mr_encode_uvarint(encoder, encoder->have_ids ? MR_EVENTS_HAVE_IDS : 0);
+    mr_encode_begin(encoder, kind);
+    mr_encode_uvarint(encoder, flags | (encoder->have_ids ? MR_EVENTS_HAVE_IDS : 0));
     mr_encode_uvarint(encoder, encoder->event_count);
     mr_encode_uvarint(encoder, encoder->alloc_count);
     mr_encode_uvarint(encoder, encoder->base_ticks);
@@ -237,6 +237,14 @@ static void finish_events(struct mr_encoder *encoder)
         if (c != MR_COLUMN_OBJECT || encoder->column[c].used)
             mr_encode_text(encoder, encoder->column[c].bytes, encoder->column[c].used);
     mr_encode_end(encoder);
+}
+
+void mr_encode_alive(struct mr_encoder *encoder, unsigned flags)
+{
+    finish_events(encoder, MR_SECTION_ALIVE, flags);
+    encoder->event_count = encoder->alloc_count = 0;
+    for (int c = 0; c < MR_COLUMN_COUNT; c++)
+        encoder->column[c].used = 0;
 }
 
 /* Marks */
@@ -310,5 +318,5 @@ void mr_encode_finish(struct mr_encoder *encoder)
     if (encoder->mark_count)
         finish_marks(encoder);
     if (encoder->event_count)
-        finish_events(encoder);
+        finish_events(encoder, MR_SECTION_EVENTS, 0);
 }

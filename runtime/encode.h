@@ -90,6 +90,10 @@ void mr_encode_stacks(struct mr_encoder *encoder, uint32_t first_id, uint32_t co
 /* Adds an event; at most MR_BLOCK_EVENTS_MAX between two resets. */
 void mr_encode_event(struct mr_encoder *encoder, const struct mr_event *event);
 
+/* The events since the reset, all of them allocations, are not news: they become a section ALIVE with these flags
+ * (enum of trace_format.h, MR_EVENTS_HAVE_IDS is known), and the payload has no events again. */
+void mr_encode_alive(struct mr_encoder *encoder, unsigned flags);
+
 /* Adds a mark, after the events so far. False: there is no room for it in this payload. */
 bool mr_encode_mark(struct mr_encoder *encoder, enum mr_mark kind, uint32_t thread, uint64_t ticks,
                     const uint64_t *arguments, unsigned count);

@@ -8,6 +8,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#define ROTATE_BYTES_MIN (64u << 10) /* a file begins with all names */
+#define ROTATE_NS_MIN    UINT64_C(1000000000)
+#define KEPT_IN          8
+#define KEPT_FILE_BYTES  (64u << 20)
+
 bool mr_parse_size(const char *text, uint64_t *out)
 {
     uint64_t value = 0;
@@ -41,6 +46,77 @@ bool mr_parse_size(const char *text, uint64_t *out)
         return false;
     *out = value << shift;
     return true;
+}
+
+/* Times have a unit of their own: s, min, h or d. */
+static bool parse_time(const char *text, uint64_t *ns)
+{
+    static const struct {
+        const char *name;
+        uint64_t seconds;
+    } units[] = {{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+    uint64_t value = 0;
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 9)
+        return false;
+    for (size_t i = 0; i < digits; i++)
+        value = value * 10 + (uint64_t)(text[i] - '0');
+    for (int i = 0; i < 4; i++)
+        if (strcmp(text + digits, units[i].name) == 0) {
+            *ns = value * units[i].seconds * 1000000000;
+            return true;
+        }
+    return false;
+}
+
+bool mr_parse_amount(const char *text, struct mr_amount *out)
+{
+    struct mr_amount amount = {0};
+    for (;;) {
+        char part[32];
+        size_t length = strcspn(text, ",");
+        if (length == 0 || length >= sizeof part)
+            return false;
+        memcpy(part, text, length);
+        part[length] = '\0';
+        uint64_t value, *place = &amount.ns;
+        if (!parse_time(part, &value)) {
+            place = part[strspn(part, "0123456789")] ? &amount.bytes : &amount.files;
+            if (!mr_parse_size(part, &value))
+                return false;
+        }
+        if (value == 0 || *place != 0)
+            return false;
+        *place = value;
+        if (text[length] == '\0')
+            break;
+        text += length + 1;
+    }
+    *out = amount;
+    return true;
+}
+
+/* Without MEMREC_ROTATE a trace of which only the last is kept changes files eight times in that. */
+static void read_rotation(struct mr_options *out)
+{
+    const char *rotate = getenv("MEMREC_ROTATE"), *keep = getenv("MEMREC_KEEP");
+    out->rotate = out->keep = (struct mr_amount){0};
+    if (keep)
+        mr_parse_amount(keep, &out->keep);
+    if (rotate && mr_parse_amount(rotate, &out->rotate)) {
+        if (out->rotate.files) /* a number alone is one of bytes */
+            out->rotate.bytes = out->rotate.files;
+        out->rotate.files = 0;
+    } else if (out->keep.bytes || out->keep.ns) {
+        out->rotate.bytes = out->keep.bytes / KEPT_IN;
+        out->rotate.ns = out->keep.ns / KEPT_IN;
+    } else if (out->keep.files) {
+        out->rotate.bytes = KEPT_FILE_BYTES;
+    }
+    if (out->rotate.bytes && out->rotate.bytes < ROTATE_BYTES_MIN)
+        out->rotate.bytes = ROTATE_BYTES_MIN;
+    if (out->rotate.ns && out->rotate.ns < ROTATE_NS_MIN)
+        out->rotate.ns = ROTATE_NS_MIN;
 }
 
 static void read_number(const char *name, uint64_t low, uint64_t high, uint32_t *out)
@@ -154,5 +230,6 @@ bool mr_options_read(struct mr_options *out, const char *trace)
     read_number("MEMREC_CLASSES_MS", 1000, 3600000, &out->classes_ms);
     read_number("MEMREC_LEVEL", 1, 9, &level);
     out->level = (int)level;
+    read_rotation(out);
     return true;
 }

@@ -40,6 +40,10 @@ long mr_read_link(const char *path, char *buffer, size_t size); /* terminated */
 int mr_truncate(int file, uint64_t size);
 void mr_seek(int file, uint64_t offset);
 int mr_unlink(const char *path);
+/* The same in an open folder, which stays the same when the program changes its root. */
+int mr_open_folder(const char *path); /* for these two only */
+int mr_open_new_in(int folder, const char *name);
+int mr_unlink_in(int folder, const char *name);
 void mr_close(int file);
 int mr_move_file_high(int file); /* the same file under a number the host will not meet */
 /* Gives the calling thread a descriptor table of its own that holds nothing but the `count` in

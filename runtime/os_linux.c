@@ -46,6 +46,19 @@ int mr_open_new(const char *path)
     return open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOCTTY, 0644);
 }
 
+int mr_open_folder(const char *path) { return open_file(path, O_PATH | O_DIRECTORY, 0); }
+
+int mr_open_new_in(int folder, const char *name)
+{
+    return (int)mr_syscall(SYS_openat, folder, (long)name,
+                           O_WRONLY | O_CREAT | O_EXCL | O_NOCTTY | O_CLOEXEC, 0644, 0, 0);
+}
+
+int mr_unlink_in(int folder, const char *name)
+{
+    return (int)mr_syscall(SYS_unlinkat, folder, (long)name, 0, 0, 0, 0);
+}
+
 int mr_open_shared(const char *path)
 {
     return open_file(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);

@@ -32,6 +32,28 @@ void mr_write_close(struct mr_writer *writer)
     mr_pages_unmap(writer->memory, writer->memory_bytes);
 }
 
+void mr_write_continue(struct mr_writer *writer, int file)
+{
+    mr_close(writer->file);
+    writer->file = file;
+    writer->bytes_written = 0;
+}
+
+/* All of it, or nothing: after an error the file is cut back to its last whole block. */
+static int write_frame(const struct mr_writer *writer, size_t bytes)
+{
+    int result;
+    do {
+        result = mr_write_all(writer->file, writer->frame, bytes);
+        if (result == 0)
+            break;
+        mr_truncate(writer->file, writer->bytes_written);
+        mr_seek(writer->file, writer->bytes_written);
+    } while (result == -ENOSPC && writer->make_room &&
+             writer->make_room(writer->make_room_context));
+    return result;
+}
+
 int mr_write_block(struct mr_writer *writer, const void *payload, size_t size,
                    const struct mr_block_facts *facts)
 {
@@ -63,15 +85,13 @@ int mr_write_block(struct mr_writer *writer, const void *payload, size_t size,
         header.frame_xxh3 = XXH3_64bits(writer->frame + sizeof header, frame_bytes);
         header.header_xxh3 = XXH3_64bits(&header, offsetof(struct mr_block_header, header_xxh3));
         memcpy(writer->frame, &header, sizeof header);
-        result = mr_write_all(writer->file, writer->frame, sizeof header + frame_bytes);
+        result = write_frame(writer, sizeof header + frame_bytes);
     }
     if (result == 0) {
         writer->bytes_written += sizeof header + frame_bytes;
     } else {
         writer->errors++;
         writer->last_error = result;
-        mr_truncate(writer->file, writer->bytes_written);
-        mr_seek(writer->file, writer->bytes_written);
     }
     return result;
 }

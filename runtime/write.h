@@ -16,10 +16,12 @@ struct mr_writer {
     uint8_t trace_id[16];
     uint64_t sequence;      /* of the next block */
     uint64_t events_before; /* in all blocks so far, written or given up */
-    uint64_t bytes_written;
-    uint64_t errors; /* blocks given up */
-    int last_error;  /* -errno of the latest */
+    uint64_t bytes_written; /* to this file */
+    uint64_t errors;        /* blocks given up */
+    int last_error;         /* -errno of the latest */
     int level;
+    bool (*make_room)(void *context); /* NULL, or: whether it could free some of a full disk */
+    void *make_room_context;
     void *context;  /* zstd's, in `memory` */
     uint8_t *frame; /* header and compressed payload */
     size_t frame_capacity;
@@ -36,6 +38,9 @@ struct mr_block_facts {
 /* Takes over `file`, which stands at its end. False: no memory. */
 bool mr_write_open(struct mr_writer *writer, int file, const uint8_t trace_id[16], int level);
 void mr_write_close(struct mr_writer *writer);
+
+/* Goes on in another file, which is empty and taken over; the one so far is closed. The numbers go on. */
+void mr_write_continue(struct mr_writer *writer, int file);
 
 /* Compresses and writes one block. 0, or -errno when it was given up. */
 int mr_write_block(struct mr_writer *writer, const void *payload, size_t size,

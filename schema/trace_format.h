@@ -13,7 +13,7 @@
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the trace is little-endian");
 
 #define MR_TRACE_MAJOR 1
-#define MR_TRACE_MINOR 1
+#define MR_TRACE_MINOR 2
 
 #define MR_SKIPPABLE_MAGIC   0x184D2A5Du
 #define MR_BLOCK_MAGIC       "\x89MREC\r\n\x1a"
@@ -69,6 +69,7 @@ enum mr_section {
     MR_SECTION_DEFINE = 11,
     MR_SECTION_MARKS = 12,
     MR_SECTION_HEAP_COUNTERS = 13,
+    MR_SECTION_ALIVE = 14,
 };
 
 enum mr_header_key {
@@ -94,6 +95,8 @@ enum mr_header_key {
     MR_KEY_STACK_DEPTH_MAX = 20,
     MR_KEY_CAPABILITIES = 21,
     MR_KEY_START_REASON = 22,
+    MR_KEY_SEGMENT = 23,
+    MR_KEY_ONLY_LAST = 24,
 };
 
 enum mr_mode { MR_MODE_SAMPLED = 0, MR_MODE_FULL = 1 };
@@ -108,6 +111,9 @@ enum { MR_STACK_ROOT = 0, MR_STACK_TRUNCATED_ROOT = 1, MR_STACK_FIRST_ID = 2 };
 
 /* EVENTS */
 enum { MR_EVENTS_HAVE_IDS = 1u << 0 };
+
+/* ALIVE: besides the above */
+enum { MR_ALIVE_LAST = 1u << 1, MR_ALIVE_WHOLE = 1u << 2 };
 
 enum mr_op {
     MR_OP_ALLOC = 0x80, /* bit 7: an allocation */
