@@ -103,6 +103,10 @@ compare timeline 1 3
 compare rss 1 "'end'"
 compare flame 1 "'allocated'" "'blocks'"
 compare frame_causes 1 2 "'screen'" "'gc'"
+compare gc_causes 1 2 "'stack'"
+compare gc_what_if 1 75
+compare pretenuring 1 2 "'class'" 60
+compare span_causes 1 1 "'request'"
 compare evals 1 NULL "'suspect'"
 compare spans 1 16
 compare span_leftovers 1 1 0
