@@ -2,6 +2,7 @@
 /* import.c -- see import.h. The database: begun, filled run by run, finished and renamed. */
 #include "import_state.h"
 
+#include "capacity.h"
 #include "diag.h"
 #include "distribution.h"
 #include "embedded.h"
@@ -249,6 +250,9 @@ static status end_file(struct import *import)
     status result = import_losses_write_symbols(file, symbolizer_get_counts(import->symbolizer));
     if (result.code == STATUS_OK) {
         result = distribution_write(file);
+    }
+    if (result.code == STATUS_OK) {
+        result = capacity_write(file);
     }
     if (result.code == STATUS_OK) {
         result = late_write(file);

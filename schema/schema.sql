@@ -717,6 +717,66 @@ CREATE TABLE gc_utilisation (            -- minimum mutator utilisation: how lit
     PRIMARY KEY (run_id, heap_id, window_ns)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE capacity (                  -- how high a level was, and how high it will be over a next period as long as the run; see capacity_estimate.h
+    run_id     INTEGER NOT NULL,
+    measure    TEXT NOT NULL,            -- rss: the resident set without the recorder's own; live: live bytes; heap: of a managed heap; pool: of a pool, in slots for connections
+    subject_id INTEGER NOT NULL,         -- heap.id, pool.id; 0: none
+    readings   INTEGER NOT NULL,
+    p50        INTEGER NOT NULL,         -- it was no higher for half of the time
+    p90        INTEGER NOT NULL,
+    p95        INTEGER NOT NULL,
+    p99        INTEGER NOT NULL,
+    maximum    INTEGER NOT NULL,         -- pools: of what was wanted, also between readings
+    maximum_ns INTEGER NOT NULL,         -- when it was read
+    method     TEXT,                     -- of the prediction. tail: distribution fitted to the highest blocks; order: too few blocks, a tail of standard shape; NULL: too short, no prediction
+    warm_up_ns INTEGER,                  -- the start that was left out of it, from the first reading; NULL from here on: no prediction
+    period_ns  INTEGER,                  -- of a season that was found; NULL: none
+    block_ns   INTEGER,                  -- length of the blocks whose maxima count as independent
+    blocks     INTEGER,                  -- how many there are
+    next_bytes      INTEGER,             -- highest of the next period: as likely above as below
+    next_low_bytes  INTEGER,             -- 95 % interval of it
+    next_high_bytes INTEGER,
+    trend      TEXT,                     -- level: the interval of the slope holds 0; grows, falls; NULL from here on: too short to say
+    explained  INTEGER NOT NULL,         -- 1: it grows, and leaks account for half of that or more, so it will go on
+    slope_bytes_per_hour      REAL,
+    slope_bytes_per_hour_low  REAL,
+    slope_bytes_per_hour_high REAL,
+    level_bytes      INTEGER,            -- where it stands at the end: what it exceeds one time in twenty
+    level_low_bytes  INTEGER,            -- ... half of the time
+    level_high_bytes INTEGER,            -- ... never did, seen along the slope
+    PRIMARY KEY (run_id, measure, subject_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE capacity_risk (             -- what the highest of the next period exceeds with a certain chance
+    run_id     INTEGER NOT NULL,
+    measure    TEXT NOT NULL,            -- as in capacity
+    subject_id INTEGER NOT NULL,
+    risk       REAL NOT NULL,            -- 0.975, 0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.001, 0.0001
+    bytes      INTEGER NOT NULL,
+    PRIMARY KEY (run_id, measure, subject_id, risk)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pool_occupancy (            -- how full a pool was, in at most 64 equal steps of whole slots
+    run_id     INTEGER NOT NULL,
+    pool_id    INTEGER NOT NULL,         -- pool.id
+    size_bytes INTEGER NOT NULL,         -- up to and with that, and more than the size before; slots for connections
+    held_ns    INTEGER NOT NULL,         -- time in which so much was used, as seen ten times a second
+    looks      INTEGER NOT NULL,         -- tenths of a second in which so much was wanted at most; exact, see pool_tick.wanted_bytes
+    PRIMARY KEY (run_id, pool_id, size_bytes)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE span_load (                 -- how many spans of a kind were in flight
+    run_id     INTEGER NOT NULL,
+    kind       TEXT NOT NULL,
+    spans      INTEGER NOT NULL,
+    first_ns   INTEGER NOT NULL,         -- first begin
+    last_ns    INTEGER NOT NULL,         -- last end; of one that did not end: the run's
+    in_flight  REAL NOT NULL,            -- on average in between
+    in_flight_max INTEGER NOT NULL,
+    in_flight_max_ns INTEGER NOT NULL,   -- when that was reached
+    PRIMARY KEY (run_id, kind)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE lifetime_stat (             -- how long freed blocks lived: powers of two of ns, whole process
     run_id   INTEGER NOT NULL,
     low_ns   INTEGER NOT NULL,
