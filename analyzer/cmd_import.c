@@ -6,11 +6,13 @@
 
 #include <stdlib.h>
 
-enum { OPTION_OUTPUT, OPTION_FORCE };
+enum { OPTION_OUTPUT, OPTION_FORCE, OPTION_SUPPRESSIONS };
 
 static const struct command_option options[] = {
     [OPTION_OUTPUT] = {"output", 'o', "DATABASE", "write the database to DATABASE"},
     [OPTION_FORCE] = {"force", 'f', NULL, "replace DATABASE when it exists"},
+    [OPTION_SUPPRESSIONS] = {"suppressions", 0, "FILE",
+                             "mark findings that FILE names, as LeakSanitizer's files do"},
     {0},
 };
 
@@ -20,6 +22,8 @@ static int run(const struct command *command, int argc, char **argv)
     struct import_options import_options = {0};
     const char **traces = calloc((size_t)argc + 1, sizeof *traces);
     const char *target = NULL;
+    const char *suppressions_path = NULL;
+    struct suppressions *suppressions = NULL;
     size_t count = 0;
     int exit_code = EXIT_FAILED;
 
@@ -35,6 +39,9 @@ static int run(const struct command *command, int argc, char **argv)
         case OPTION_FORCE:
             import_options.replace = true;
             break;
+        case OPTION_SUPPRESSIONS:
+            suppressions_path = arguments.value;
+            break;
         case ARGUMENT_OPERAND:
             traces[count++] = arguments.value;
             break;
@@ -48,8 +55,16 @@ static int run(const struct command *command, int argc, char **argv)
     } else if (!target || !target[0]) {
         exit_code = command_usage_error(command, "no database was named: -o DATABASE is missing");
     } else {
-        exit_code = command_exit(import_traces(traces, count, target, &import_options, NULL));
+        status result =
+            suppressions_path ? suppressions_read(suppressions_path, &suppressions) : OK;
+
+        if (result.code == STATUS_OK) {
+            import_options.suppressions = suppressions;
+            result = import_traces(traces, count, target, &import_options, NULL);
+        }
+        exit_code = command_exit(result);
     }
+    suppressions_free(suppressions);
     free(traces);
     return exit_code;
 }
@@ -57,11 +72,14 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command command_import = {
     .name = "import",
     .sentence = "turn traces into a database",
-    .usage = "import TRACE... -o DATABASE [--force]",
+    .usage = "import TRACE... -o DATABASE [--force] [--suppressions FILE]",
     .options = options,
     .notes =
         "Each trace becomes a row of table run; sites and stacks that several runs share have the same\n"
         "id in all of them. The database is written under another name and renamed when it is whole.\n"
+        "\n"
+        "Findings that a suppression file names keep their place in table leak, with the pattern beside it;\n"
+        "report has the same option, for a database that is there.\n"
         "\n"
         "What is intact of a damaged trace is imported; the exit code is then 3.\n"
         "\n"

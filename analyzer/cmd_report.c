@@ -8,6 +8,7 @@
 #include "render.h"
 #include "report_head.h"
 #include "source.h"
+#include "suppressions.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +16,14 @@
 
 enum { VALUES_MAX = 16, REPORTS_MAX = 256 };
 
-enum { OPTION_FORMAT, OPTION_LIST, OPTION_EXPLAIN, OPTION_SQL, OPTION_PARAMETERS };
+enum {
+    OPTION_FORMAT,
+    OPTION_LIST,
+    OPTION_EXPLAIN,
+    OPTION_SQL,
+    OPTION_SUPPRESSIONS,
+    OPTION_PARAMETERS
+};
 
 static const struct command_option options[] = {
     [OPTION_FORMAT] = {"format", 'f', "FORMAT",
@@ -23,6 +31,8 @@ static const struct command_option options[] = {
     [OPTION_LIST] = {"list", 'l', NULL, "list the reports there are"},
     [OPTION_EXPLAIN] = {"explain", 'e', NULL, "say what each column of the report means"},
     [OPTION_SQL] = {"sql", 0, NULL, "print the report's statement"},
+    [OPTION_SUPPRESSIONS] = {"suppressions", 0, "FILE",
+                             "suppress findings that FILE names, as LeakSanitizer's files do"},
     [OPTION_PARAMETERS] = {"run", 'r', "ID", "the run to report on (default: the first)"},
     {"limit", 'n', "COUNT", "rows to show, or all (default: 20)"},
     {"by", 0, "WHAT", "function or stack, class or site: what makes a row"},
@@ -34,7 +44,7 @@ static const struct command_option options[] = {
     {"steps", 0, "COUNT", "rows to make of the time; survival: buckets or all"},
     {"stream", 0, "NAME", "only frames of this stream"},
     {"why", 0, "CAUSE", "only frames over budget for this cause"},
-    {"kind", 0, "KIND", "only spans of this kind"},
+    {"kind", 0, "KIND", "only spans, or findings, of this kind"},
     {"spans-after", 0, "COUNT", "left behind is what so many spans followed (default: 10)"},
     {"gcs-after", 0, "COUNT", "... and so many collections"},
     {"survived", 0, "COUNT", "only what survived so many collections (default: 21)"},
@@ -50,6 +60,7 @@ struct request {
     size_t name_count;
     enum render_format format;
     bool format_given, list, explain, sql;
+    const char *suppressions; /* path; NULL: none */
     struct {
         const char *name, *value;
     } values[VALUES_MAX];
@@ -112,6 +123,9 @@ static bool take_argument(struct request *request, int argument, const char *val
         return request->explain = true;
     case OPTION_SQL:
         return request->sql = true;
+    case OPTION_SUPPRESSIONS:
+        request->suppressions = value;
+        return true;
     default:
         if (strcmp(options[argument].name, "set") == 0) {
             return take_set(request, value);
@@ -326,6 +340,19 @@ done:
     return result;
 }
 
+static status suppress(const struct request *request, struct db *db)
+{
+    struct suppressions *suppressions = NULL;
+
+    if (!request->suppressions) {
+        return OK;
+    }
+    TRY(suppressions_read(request->suppressions, &suppressions));
+    status result = suppressions_show(suppressions, db);
+    suppressions_free(suppressions);
+    return result;
+}
+
 static status print_report(const struct request *request, const struct catalog *catalog,
                            const struct catalog_report *report, const char *path)
 {
@@ -345,8 +372,8 @@ static status print_report(const struct request *request, const struct catalog *
     TRY(source_open(path, &source));
     snprintf(title, sizeof title, "report \"%s\"", report->name);
     int64_t run = run_wanted(values, value_count);
-    status result = OK;
-    if (format == RENDER_TABLE) {
+    status result = suppress(request, source.db);
+    if (result.code == STATUS_OK && format == RENDER_TABLE) {
         result = report_head_run(source.db, &out, path, run);
     }
     if (result.code == STATUS_OK) {

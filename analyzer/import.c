@@ -191,6 +191,7 @@ static status begin(struct import *import)
     TRY(voice_open(import->db, import->stacks, &import->voice));
     TRY(rollup_open(&import->rollup));
     TRY(symbolizer_open(&import->symbolizer));
+    TRY(leak_classes_open(&import->classes));
     import->lifetimes = lifetimes_new();
     return import->lifetimes ? OK : no_memory();
 }
@@ -264,6 +265,9 @@ static status end_file(struct import *import)
         result = db_run_formatted(file, "PRAGMA application_id = %d; PRAGMA user_version = %d",
                                   IMPORT_APPLICATION_ID, IMPORT_SCHEMA_VERSION);
     }
+    if (result.code == STATUS_OK && import->options->suppressions) {
+        result = suppressions_store(import->options->suppressions, file);
+    }
     db_close(file);
     TRY(result);
     TRY(sync_file(import->building));
@@ -307,6 +311,7 @@ static void release(struct import *import)
     if (import->building) {
         guard_half_made(NULL);
         unlink(import->building);
+    leak_classes_close(import->classes);
         free(import->building);
     }
 }

@@ -9,6 +9,7 @@
 #define MEMANALYZE_IMPORT_H
 
 #include "status.h"
+#include "suppressions.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,6 +21,7 @@ struct import_options {
     bool replace;      /* an existing target */
     bool quiet;        /* no remark about incomplete traces, no progress bar */
     bool slow_samples; /* bulk rows through plain SQL: the oracle of the fast path */
+    const struct suppressions *suppressions; /* NULL: none */
 };
 
 struct import_totals {

@@ -220,6 +220,14 @@ static inline struct rollup_block rollup_block_of(struct import *import, const s
     };
 }
 
+/* The class.id of an object; 0: none. */
+static inline uint32_t class_of(const struct voice_columns *told)
+{
+    return told->count > VOICE_CLASS && told->at[VOICE_CLASS] != UNKNOWN
+               ? (uint32_t)told->at[VOICE_CLASS]
+               : 0;
+}
+
 #define NOBODY VOICE_NO_THREAD
 
 /* A block ends: its row and its sums. `thread` is an index of thread_rows, or NOBODY. */
@@ -234,6 +242,7 @@ static status end_block(struct import *import, const struct block *block, uint64
         TRY(voice_died(import->voice, block->context, thread, &rolled, &told));
         rolled.old = told.count > VOICE_GENERATIONS && told.at[VOICE_GENERATIONS] != UNKNOWN &&
                      told.at[VOICE_GENERATIONS] >= ROLLUP_OLD;
+        TRY(leak_classes_died(import->classes, class_of(&told), &rolled, death_ns));
     }
     TRY(rollup_free(import->rollup, &rolled, death_ns));
     return write_sample(import, block, rolled.weight, death_ns,
@@ -267,6 +276,12 @@ static status on_alloc(struct import *import, struct block *block, uint64_t key,
     }
     if (voice_speaks(import->voice)) {
         TRY(voice_born(import->voice, block->context, &rolled));
+    }
+    if (block->kind == KIND_OBJECT) {
+        uint32_t heap, class;
+
+        voice_object(import->voice, block->context, &heap, &class);
+        TRY(leak_classes_born(import->classes, heap, class, &rolled));
     }
     return rollup_alloc(import->rollup, &rolled);
 }
@@ -517,6 +532,7 @@ static status on_survivor(void *context, const struct block *block)
     TRY(rollup_survivor(import->rollup, &rolled));
     if (voice_speaks(import->voice)) {
         TRY(voice_survivor(import->voice, block->context, &rolled, &told));
+        TRY(leak_classes_survivor(import->classes, class_of(&told), &rolled));
     }
     return write_sample(import, block, rolled.weight, UNKNOWN, 0, &told);
 }

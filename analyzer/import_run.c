@@ -265,6 +265,9 @@ static status finish_run(struct import *import, uint64_t temporary_ns)
     }
     result = rollup_finish(import->rollup, run->last_ns);
     if (result.code == STATUS_OK) {
+        result = leak_classes_finish(import->classes, run->last_ns);
+    }
+    if (result.code == STATUS_OK) {
         result = voice_end(import->voice, run->last_ns);
     }
     if (result.code == STATUS_OK) {
@@ -278,8 +281,14 @@ static status finish_run(struct import *import, uint64_t temporary_ns)
     TRY(result);
     TRY(voice_write(import->voice));
     TRY(stack_table_name(import->stacks, import->symbolizer));
-    TRY(leak_rows_write(import->rollup, import->stacks, import->db, run->id, run->last_ns,
-                        voice_collected_ns(import->voice)));
+    const struct leak_input leaks = {.rollup = import->rollup,
+                                     .classes = import->classes,
+                                     .stacks = import->stacks,
+                                     .voice = import->voice,
+                                     .db = import->db,
+                                     .run_id = run->id,
+                                     .end_ns = run->last_ns};
+    TRY(leak_rows_write(&leaks));
     TRY(import_ticks_flush(import->ticks));
     TRY(write_threads(import));
     TRY(write_capabilities(import));
@@ -354,6 +363,7 @@ static status read_run(struct import *import)
                                 ? duration_ns / TEMPORARY_SHARE
                                 : TEMPORARY_NS_MAX;
     rollup_start(import->rollup, duration_ns, temporary_ns);
+    leak_classes_start(import->classes, duration_ns);
     stack_table_begin_run(import->stacks, run->id);
     voice_begin_run(import->voice, run->id);
     import_ticks_begin_run(import->ticks, run->id);

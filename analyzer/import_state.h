@@ -8,6 +8,7 @@
 #include "import.h"
 #include "import_losses.h"
 #include "import_ticks.h"
+#include "leak_classes.h"
 #include "lifetimes.h"
 #include "read.h"
 #include "rollup.h"
@@ -62,6 +63,7 @@ struct import {
     struct stack_table *stacks;
     struct rollup *rollup;
     struct lifetimes *lifetimes;
+    struct leak_classes *classes;
     struct voice *voice;
     struct symbolizer *symbolizer;
     int64_t run_count, sample_id, thread_id;

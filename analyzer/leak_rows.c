@@ -1,106 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* leak_rows.c -- see leak_rows.h. */
-#include "leak_rows.h"
+#include "leak_list.h"
 
 #include "diag.h"
-#include "leak_test.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    ENOUGH_SAMPLES = 100, /* a stack with so many is judged alone */
-    WITNESSES_MIN = 5,    /* fewer say nothing */
-    LEVELS = 4,
-};
-static const uint32_t level_frames[LEVELS] = {8, 4, 2,
-                                              1}; /* innermost frames that merged stacks share */
-static const double false_leaks = 0.01;           /* expected share of the accepted leaks */
+static const double false_leaks = 0.01; /* expected share of the accepted leaks */
 
-struct member { /* a stack waiting to be judged, with the key of the group it is in */
-    uint64_t key;
-    uint32_t stack_id;
-};
+/* ---- the list ---- */
 
-struct judged {
-    struct leak_finding finding;
-    uint32_t stack_id, stacks;
-    uint64_t samples, live_samples, oldest_birth_ns;
-    struct sums live;
-};
-
-struct merged { /* a group's site, summed */
-    struct site_cell cells[ROLLUP_BUCKETS_MAX];
-    uint32_t lifetimes[ROLLUP_LIFETIMES];
-};
-
-struct judge {
-    const struct rollup *rollup;
-    const struct stack_table *stacks;
-    uint64_t end_ns, collected_ns;
-    uint32_t witnesses;  /* stacks that say how the program treats its memory */
-    double freed_shares; /* sum over them of the share of their samples that was freed */
-    struct member *members;
-    size_t member_count;
-    struct judged *judged;
-    size_t judged_count;
-    struct merged merged;
-};
-
-static status no_memory(void)
+status leak_no_memory(void)
 {
     diag_error("could not import: out of memory for the verdicts");
     return FAIL;
 }
 
-/* Equal for stacks that share the innermost `frames` frames from the site on. */
-static uint64_t group_key(const struct stack_table *stacks, uint32_t stack_id, uint32_t frames)
+status leak_list_add(struct leak_list *list, struct leak_row **out)
 {
-    uint32_t count;
-    bool truncated;
-    const uint32_t *at = stack_table_frames(stacks, stack_id, &count, &truncated);
-    uint32_t first = stack_table_site_depth(stacks, stack_id);
-    uint64_t key = UINT64_C(0xcbf29ce484222325);
+    if (list->count == list->room) {
+        size_t room = list->room + list->room / 2 + 64;
+        struct leak_row *rows = realloc(list->rows, room * sizeof *rows);
 
-    for (uint32_t i = first; i < count && i < first + frames; i++) {
-        key = (key ^ at[i]) * UINT64_C(0x9e3779b97f4a7c15);
-        key ^= key >> 29;
+        if (!rows) {
+            return leak_no_memory();
+        }
+        list->rows = rows;
+        list->room = room;
     }
-    return key;
+    *out = &list->rows[list->count++];
+    return OK;
 }
 
-static int compare_members(const void *left, const void *right)
+status leak_list_text(struct leak_list *list, const char *text, const char **out)
 {
-    const struct member *l = left;
-    const struct member *r = right;
+    struct text kept = text_pool_keep(&list->texts, (struct text){text, strlen(text)}, NULL);
 
-    if (l->key != r->key) {
-        return l->key < r->key ? -1 : 1;
-    }
-    return (l->stack_id > r->stack_id) - (l->stack_id < r->stack_id);
+    *out = kept.bytes;
+    return kept.bytes ? OK : leak_no_memory();
 }
 
-static void merge_site(struct merged *merged, const struct site *site)
+struct leak_row *leak_row_of(const struct leak_list *list, uint64_t stack_id)
 {
-    for (uint32_t i = 0; i < site->cell_count; i++) {
-        const struct site_cell *from = &site->cells[i];
-        struct site_cell *to = &merged->cells[from->bucket];
+    uint32_t at = stack_id < list->stack_count ? list->row_of_stack[stack_id] : 0;
 
-        to->samples += from->samples;
-        to->survivors += from->survivors;
-        to->freed_samples += from->freed_samples;
-        to->alloc_bytes += from->alloc_bytes;
-        to->freed_bytes += from->freed_bytes;
-        to->survivor_bytes += from->survivor_bytes;
-    }
-    for (unsigned i = 0; site->lifetimes && i < ROLLUP_LIFETIMES; i++) {
-        merged->lifetimes[i] += site->lifetimes[i];
-    }
+    return at ? &list->rows[at - 1] : NULL;
 }
 
-static void add_live(struct sums *sums, const struct sums *more)
+struct sums leak_sums(struct statement *select, int column)
+{
+    return (struct sums){.samples = (uint64_t)db_int(select, column),
+                         .bytes = db_real(select, column + 1),
+                         .bytes_sq = db_real(select, column + 2),
+                         .bytes_var = db_real(select, column + 3),
+                         .blocks = db_real(select, column + 4),
+                         .blocks_sq = db_real(select, column + 5),
+                         .blocks_var = db_real(select, column + 6)};
+}
+
+void leak_sums_add(struct sums *sums, const struct sums *more)
 {
     sums->samples += more->samples;
     sums->bytes += more->bytes;
@@ -111,104 +71,101 @@ static void add_live(struct sums *sums, const struct sums *more)
     sums->blocks_var += more->blocks_var;
 }
 
-static double freed_share(const struct site *site)
+void leak_row_subtract(struct leak_row *row, const struct sums *taken)
 {
-    return (double)site->freed / (double)site->allocated.samples;
+    struct sums *live = &row->live;
+
+    if (taken->samples >= live->samples) { /* exact zeros */
+        *live = (struct sums){0};
+        row->dropped = true;
+        return;
+    }
+    live->samples -= taken->samples;
+    live->bytes -= taken->bytes;
+    live->bytes_sq -= taken->bytes_sq;
+    live->bytes_var = fmax(live->bytes_var - taken->bytes_var, 0);
+    live->blocks -= taken->blocks;
+    live->blocks_sq -= taken->blocks_sq;
+    live->blocks_var = fmax(live->blocks_var - taken->blocks_var, 0);
 }
 
-/* Whether a stack tells about the program's manners. One that never frees and allocates to the
- * end is accused itself: two leaks must not excuse each other. */
-static bool is_witness(const struct judge *judge, const struct site *site)
+static bool frees(const struct leak_list *list, int64_t heap_id)
 {
-    return site->freed > 0 || site->allocated.samples < LEAK_SAMPLES_MIN ||
-           (double)site->last_ns < 0.8 * (double)judge->end_ns;
+    for (uint32_t i = 0; i < list->stack_count; i++) {
+        const struct site *site = rollup_site(list->input->rollup, i);
+
+        if (site && site->freed && leak_classes_heap(list->input->classes, i) == heap_id) {
+            return true;
+        }
+    }
+    return false;
 }
 
-/* Judges members [0, count) as one site. */
-static void judge_group(struct judge *judge, const struct member *members, size_t count)
+/* What is known of each heap's collections. Without any, objects that are freed all the same are counted by
+ * references: then there is no garbage that waits. */
+static status read_heaps(struct leak_list *list)
 {
-    struct judged *judged = &judge->judged[judge->judged_count++];
-    struct leak_site site = {.bucket_ns = rollup_bucket_ns(judge->rollup),
-                             .end_ns = judge->end_ns ? judge->end_ns : 1,
-                             .collected_ns = judge->collected_ns,
-                             .oldest_birth_ns = UNKNOWN};
-    double most = -1;
-    uint32_t others = judge->witnesses;
-    double others_freed = judge->freed_shares;
+    struct statement *select;
+    bool has_row;
+    size_t room = 0;
 
-    *judged = (struct judged){.stacks = (uint32_t)count};
-    memset(&judge->merged, 0, sizeof judge->merged);
-    for (uint32_t i = 0; i < ROLLUP_BUCKETS_MAX; i++) {
-        judge->merged.cells[i].bucket = i;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const struct site *from = rollup_site(judge->rollup, members[i].stack_id);
-        double weight = from->end.bytes + 1e-9 * from->allocated.bytes;
+    TRY(db_prepare(list->input->db,
+                   "SELECT heap.id, COUNT(gc.id), COUNT(gc.id) FILTER (WHERE looks),"
+                   " MIN(gc.begin_ns) FILTER (WHERE looks), MAX(gc.begin_ns) FILTER (WHERE looks)"
+                   " FROM heap LEFT JOIN (SELECT *, kind <> 'minor' AND end_ns IS NOT NULL"
+                   "  AND begin_ns IS NOT NULL AS looks FROM gc) AS gc ON gc.heap_id = heap.id"
+                   " WHERE heap.run_id = ? GROUP BY heap.id",
+                   &select));
+    db_bind_int(select, 1, list->input->run_id);
+    TRY(db_step(select, &has_row));
+    while (has_row) {
+        int64_t looks = db_int(select, 2);
+        int64_t first_ns = db_int(select, 3);
+        int64_t last_ns = db_int(select, 4);
+        bool counted = db_int(select, 1) == 0 && frees(list, db_int(select, 0));
 
-        merge_site(&judge->merged, from);
-        add_live(&judged->live, &from->end);
-        site.samples += from->allocated.samples;
-        site.live_samples += from->end.samples;
-        site.freed += from->freed;
-        site.freed_old += from->freed_old;
-        if (is_witness(judge, from)) {
-            others--;
-            others_freed -= freed_share(from);
+        if (list->heap_count == room) {
+            room = room + room / 2 + 8;
+            struct leak_heap *heaps = realloc(list->heaps, room * sizeof *heaps);
+            if (!heaps) {
+                return leak_no_memory();
+            }
+            list->heaps = heaps;
         }
-        site.longest_ns = from->longest_ns > site.longest_ns ? from->longest_ns : site.longest_ns;
-        if (from->end.samples && from->end_first_ns < site.oldest_birth_ns) {
-            site.oldest_birth_ns = from->end_first_ns;
-        }
-        if (weight > most) {
-            most = weight;
-            judged->stack_id = members[i].stack_id;
-        }
+        list->heaps[list->heap_count++] = (struct leak_heap){
+            .id = db_int(select, 0),
+            .garbage_ns = counted ? UNKNOWN
+                          : looks ? (uint64_t)last_ns
+                                  : 0,
+            .collection_ns = looks > 1 ? (uint64_t)(last_ns - first_ns) / (uint64_t)(looks - 1) : 0,
+            .collections = (uint64_t)db_int(select, 1)};
+        TRY(db_step(select, &has_row));
     }
-    site.cells = judge->merged.cells;
-    site.cell_count = ROLLUP_BUCKETS_MAX;
-    site.lifetimes = site.freed ? judge->merged.lifetimes : NULL;
-    site.others_freed_share = others < WITNESSES_MIN ? -1 : others_freed / (double)others;
-    leak_judge(&site, &judged->finding);
-    judged->samples = site.samples;
-    judged->live_samples = site.live_samples;
-    judged->oldest_birth_ns = site.oldest_birth_ns;
+    return OK;
 }
 
-/* Judges the groups that have enough samples, or all when `rest`; the others stay members. */
-static void judge_level(struct judge *judge, uint32_t frames, bool rest)
+static status correct(struct leak_list *list)
 {
-    size_t kept = 0;
+    struct leak_finding **pointers = malloc((2 * list->count + 1) * sizeof *pointers);
 
-    for (size_t i = 0; i < judge->member_count; i++) {
-        judge->members[i].key = frames
-                                    ? group_key(judge->stacks, judge->members[i].stack_id, frames)
-                                    : judge->members[i].stack_id;
+    if (!pointers) {
+        return leak_no_memory();
     }
-    qsort(judge->members, judge->member_count, sizeof *judge->members, compare_members);
-    for (size_t first = 0, next; first < judge->member_count; first = next) {
-        uint64_t samples = 0;
-
-        for (next = first;
-             next < judge->member_count && judge->members[next].key == judge->members[first].key;
-             next++) {
-            samples += rollup_site(judge->rollup, judge->members[next].stack_id)->allocated.samples;
-        }
-        if (rest || samples >= ENOUGH_SAMPLES) {
-            judge_group(judge, judge->members + first, next - first);
-        } else {
-            memmove(judge->members + kept, judge->members + first,
-                    (next - first) * sizeof *judge->members);
-            kept += next - first;
-        }
+    for (size_t i = 0; i < list->count; i++) {
+        pointers[i] = &list->rows[i].finding;
     }
-    judge->member_count = kept;
+    leak_correct(pointers, list->count, false_leaks, list->input->end_ns, pointers + list->count);
+    free(pointers);
+    return OK;
 }
+
+/* ---- rows ---- */
 
 /* Most urgent first: by verdict, then by what it costs; the stack breaks ties. */
-static int compare_judged(const void *left, const void *right)
+static int compare_rows(const void *left, const void *right)
 {
-    const struct judged *l = left;
-    const struct judged *r = right;
+    const struct leak_row *l = left;
+    const struct leak_row *r = right;
 
     if (l->finding.verdict != r->finding.verdict) {
         return l->finding.verdict < r->finding.verdict ? -1 : 1;
@@ -219,6 +176,9 @@ static int compare_judged(const void *left, const void *right)
     }
     if (l->live.bytes != r->live.bytes) {
         return l->live.bytes > r->live.bytes ? -1 : 1;
+    }
+    if (l->kind != r->kind) {
+        return l->kind < r->kind ? -1 : 1;
     }
     return (l->stack_id > r->stack_id) - (l->stack_id < r->stack_id);
 }
@@ -239,6 +199,18 @@ static void interval(double sum, double squares, double variance, double *low, d
     }
 }
 
+static void bind_interval(struct statement *insert, int at, double sum, double squares,
+                          double variance)
+{
+    double low;
+    double high;
+
+    interval(sum, squares, variance, &low, &high);
+    db_bind_real(insert, at, sum);
+    db_bind_real(insert, at + 1, low);
+    db_bind_real(insert, at + 2, high);
+}
+
 static void bind_if(struct statement *insert, int at, bool known, double value)
 {
     if (known) {
@@ -246,116 +218,121 @@ static void bind_if(struct statement *insert, int at, bool known, double value)
     }
 }
 
-static status write_row(const struct judge *judge, struct statement *insert, int64_t run_id,
-                        int64_t rank, const struct judged *judged)
+static void bind_id(struct statement *insert, int at, uint32_t id)
 {
-    const struct leak_finding *finding = &judged->finding;
-    bool leaks = finding->verdict <= LEAK_GROWING && finding->rate_bytes_per_hour >= 0;
-    double low;
-    double high;
+    db_bind_known(insert, at, id ? id : UNKNOWN);
+}
 
-    db_bind_int(insert, 1, run_id);
+static void bind_what(const struct leak_list *list, struct statement *insert,
+                      const struct leak_row *row)
+{
+    static const char *const kinds[] = {"site", "object", "class", "span", "eval"};
+    const char *function =
+        row->stack_id ? stack_table_function(list->input->stacks, row->stack_id) : "?";
+
+    db_bind_string(insert, 3, kinds[row->kind]);
+    db_bind_string(insert, 4, leak_verdict_names[row->finding.verdict]);
+    db_bind_string(insert, 5, row->subject ? row->subject : function);
+    db_bind_int(insert, 6, row->stack_id);
+    db_bind_int(insert, 7, row->stacks);
+    db_bind_string(insert, 8, function);
+    bind_id(insert, 9, row->heap_id);
+    bind_id(insert, 10, row->class_id);
+    if (row->scope) {
+        db_bind_string(insert, 11, row->scope);
+        db_bind_string(insert, 12, row->scope_name);
+        db_bind_int(insert, 13, (int64_t)row->scope_left);
+        db_bind_int(insert, 14, (int64_t)row->scope_begun);
+    }
+}
+
+static void bind_finding(struct statement *insert, const struct leak_finding *finding)
+{
+    bool leaks = finding->verdict <= LEAK_GROWING && finding->rate_bytes_per_hour >= 0;
+    bool shares = leaks && finding->share >= 0;
+
+    bind_if(insert, 23, leaks, finding->rate_bytes_per_hour);
+    bind_if(insert, 24, leaks, finding->rate_low);
+    bind_if(insert, 25, leaks, finding->rate_high);
+    bind_if(insert, 26, shares, finding->share);
+    bind_if(insert, 27, shares, finding->share_low);
+    bind_if(insert, 28, shares, finding->share_high);
+    db_bind_known(insert, 29, leaks ? finding->onset_ns : UNKNOWN);
+    db_bind_known(insert, 34, finding->lifetime_p99_ns);
+    bind_if(insert, 35, finding->p_value >= 0, finding->p_value);
+    db_bind_known(insert, 36, finding->more_ns);
+    db_bind_string(insert, 37, finding->reason);
+}
+
+static status write_row(const struct leak_list *list, struct statement *insert, int64_t rank,
+                        const struct leak_row *row)
+{
+    const struct sums *live = &row->live;
+
+    db_bind_int(insert, 1, list->input->run_id);
     db_bind_int(insert, 2, rank);
-    db_bind_string(insert, 3, leak_verdict_names[finding->verdict]);
-    db_bind_int(insert, 4, judged->stack_id);
-    db_bind_int(insert, 5, judged->stacks);
-    db_bind_string(insert, 6,
-                   judged->stack_id ? stack_table_function(judge->stacks, judged->stack_id) : "?");
-    db_bind_int(insert, 7, (int64_t)judged->samples);
-    db_bind_int(insert, 8, (int64_t)judged->live_samples);
-    interval(judged->live.bytes, judged->live.bytes_sq, judged->live.bytes_var, &low, &high);
-    db_bind_real(insert, 9, judged->live.bytes);
-    db_bind_real(insert, 10, low);
-    db_bind_real(insert, 11, high);
-    interval(judged->live.blocks, judged->live.blocks_sq, judged->live.blocks_var, &low, &high);
-    db_bind_real(insert, 12, judged->live.blocks);
-    db_bind_real(insert, 13, low);
-    db_bind_real(insert, 14, high);
-    bind_if(insert, 15, leaks, finding->rate_bytes_per_hour);
-    bind_if(insert, 16, leaks, finding->rate_low);
-    bind_if(insert, 17, leaks, finding->rate_high);
-    bind_if(insert, 18, leaks, finding->share);
-    bind_if(insert, 19, leaks, finding->share_low);
-    bind_if(insert, 20, leaks, finding->share_high);
-    db_bind_known(insert, 21, leaks ? finding->onset_ns : UNKNOWN);
-    db_bind_known(insert, 22,
-                  judged->oldest_birth_ns == UNKNOWN ? UNKNOWN
-                                                     : judge->end_ns - judged->oldest_birth_ns);
-    db_bind_known(insert, 23, finding->lifetime_p99_ns);
-    bind_if(insert, 24, finding->p_value >= 0, finding->p_value);
-    db_bind_string(insert, 25, finding->reason);
+    bind_what(list, insert, row);
+    db_bind_int(insert, 15, (int64_t)row->samples);
+    db_bind_int(insert, 16, (int64_t)live->samples);
+    bind_interval(insert, 17, live->bytes, live->bytes_sq, live->bytes_var);
+    bind_interval(insert, 20, live->blocks, live->blocks_sq, live->blocks_var);
+    db_bind_known(insert, 30,
+                  row->oldest_birth_ns == UNKNOWN ? UNKNOWN
+                                                  : list->input->end_ns - row->oldest_birth_ns);
+    db_bind_known(insert, 31, row->gcs);
+    db_bind_known(insert, 32, row->frames);
+    db_bind_known(insert, 33, row->spans);
+    bind_finding(insert, &row->finding);
     return db_insert(insert);
 }
 
-static status correct_and_write(struct judge *judge, struct db *db, int64_t run_id)
+static status write_rows(struct leak_list *list)
 {
-    struct leak_finding **pointers = malloc((2 * judge->judged_count + 1) * sizeof *pointers);
     struct statement *insert;
     int64_t rank = 0;
 
-    if (!pointers) {
-        return no_memory();
-    }
-    for (size_t i = 0; i < judge->judged_count; i++) {
-        pointers[i] = &judge->judged[i].finding;
-    }
-    leak_correct(pointers, judge->judged_count, false_leaks, pointers + judge->judged_count);
-    free(pointers);
-    qsort(judge->judged, judge->judged_count, sizeof *judge->judged, compare_judged);
+    qsort(list->rows, list->count, sizeof *list->rows, compare_rows);
     TRY(db_prepare(
-        db,
-        "INSERT INTO leak (run_id, rank, verdict, stack_id, merged_stacks, function,"
-        " samples, live_samples, live_bytes, live_bytes_low, live_bytes_high, live_blocks,"
-        " live_blocks_low, live_blocks_high, leak_rate_bytes_per_hour,"
-        " leak_rate_bytes_per_hour_low, leak_rate_bytes_per_hour_high, leaked_share,"
-        " leaked_share_low, leaked_share_high, onset_ns, oldest_ns, lifetime_p99_ns,"
-        " p_value, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-        " ?, ?, ?, ?, ?, ?)",
+        list->input->db,
+        "INSERT INTO leak (run_id, rank, kind, verdict, subject, stack_id, merged_stacks, function,"
+        " heap_id, class_id, scope, scope_name, scope_left, scope_begun, samples, live_samples,"
+        " live_bytes, live_bytes_low, live_bytes_high, live_blocks, live_blocks_low,"
+        " live_blocks_high, leak_rate_bytes_per_hour, leak_rate_bytes_per_hour_low,"
+        " leak_rate_bytes_per_hour_high, leaked_share, leaked_share_low, leaked_share_high,"
+        " onset_ns, oldest_ns, oldest_gcs, oldest_frames, oldest_spans, lifetime_p99_ns, p_value,"
+        " more_ns, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         &insert));
-    for (size_t i = 0; i < judge->judged_count; i++) {
-        TRY(write_row(judge, insert, run_id, ++rank, &judge->judged[i]));
+    for (size_t i = 0; i < list->count; i++) {
+        if (!list->rows[i].dropped) {
+            TRY(write_row(list, insert, ++rank, &list->rows[i]));
+        }
     }
     return OK;
 }
 
-status leak_rows_write(const struct rollup *rollup, const struct stack_table *stacks, struct db *db,
-                       int64_t run_id, uint64_t end_ns, uint64_t collected_ns)
+static status judge(struct leak_list *list)
 {
-    struct judge *judge = calloc(1, sizeof *judge);
-    uint32_t stack_count = rollup_stack_count(rollup);
-    status result = OK;
+    TRY(read_heaps(list));
+    TRY(leak_sites_judge(list));
+    TRY(leak_classes_judge(list));
+    TRY(correct(list));
+    TRY(leak_classes_settle(list));
+    TRY(leak_scopes_judge(list));
+    TRY(leak_ages_find(list));
+    return write_rows(list);
+}
 
-    if (!judge) {
-        return no_memory();
-    }
-    *judge = (struct judge){
-        .rollup = rollup, .stacks = stacks, .end_ns = end_ns, .collected_ns = collected_ns};
-    judge->members = calloc(stack_count + 1, sizeof *judge->members);
-    judge->judged = calloc(stack_count + 1, sizeof *judge->judged);
-    if (!judge->members || !judge->judged) {
-        result = no_memory();
-    } else {
-        for (uint32_t i = 0; i < stack_count; i++) {
-            const struct site *site = rollup_site(rollup, i);
+status leak_rows_write(const struct leak_input *input)
+{
+    struct leak_list list = {.input = input, .stack_count = rollup_stack_count(input->rollup)};
 
-            if (site) {
-                if (i > 0) { /* 0: lost stacks, which are no site */
-                    judge->members[judge->member_count++].stack_id = i;
-                    if (is_witness(judge, site)) {
-                        judge->witnesses++;
-                        judge->freed_shares += freed_share(site);
-                    }
-                }
-            }
-        }
-        judge_level(judge, 0, false);
-        for (int level = 0; level < LEVELS; level++) {
-            judge_level(judge, level_frames[level], level == LEVELS - 1);
-        }
-        result = correct_and_write(judge, db, run_id);
-    }
-    free(judge->members);
-    free(judge->judged);
-    free(judge);
+    list.row_of_stack = calloc(list.stack_count + 1, sizeof *list.row_of_stack);
+    status result = list.row_of_stack ? judge(&list) : leak_no_memory();
+    free(list.rows);
+    free(list.row_of_stack);
+    free(list.heaps);
+    free(list.merged);
+    text_pool_free(&list.texts);
     return result;
 }

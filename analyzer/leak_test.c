@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* leak_test.c -- see leak_test.h. */
-#include "leak_test.h"
+#include "leak_reason.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 const char *const leak_verdict_names[6] = {"leak",  "growing", "undecided",
                                            "cache", "startup", "steady"};
 
-static const double startup_share = 0.15; /* of the run: births in it are not judged */
-static const double judged_end = 0.90;    /* nor births after this */
-static const double judged_min = 0.15;    /* shorter than this part of the run decides nothing */
-static const double limit_factor = 1.25;  /* over the 99 % quantile */
-static const double limit_few = 1.6;   /* over the longest life, when fewer than LIVES_FEW ended */
-static const double limit_none = 0.05; /* of the run, when none was freed */
+static const double startup_share = 0.05; /* of the run: births in it are not judged ... */
+static const double startup_long =
+    0.15; /* ... but when less than this is judged: then start-up would be much of it */
+static const double judged_long = 0.50;
+static const double judged_end = 0.97;   /* nor births after this */
+static const double judged_min = 0.15;   /* shorter than this part of the run decides nothing */
+static const double limit_factor = 1.25; /* over the 99 % quantile */
+static const double limit_few =
+    1.6; /* over the longest life, when fewer than LEAK_LIVES_FEW ended */
+static const double limit_none = 0.05;    /* of the run, when none was freed */
 static const double old_deaths_max = 0.5; /* per block and run length, beyond the limit */
-static const double old_freed_max = 0.1;  /* of the blocks that survived three collections */
-static const double tidy_share = 0.9;     /* freed by the other sites of a program that tidies up */
-enum { LIVES_FEW = 20, ONSETS = LEAK_WINDOWS - 3 };
+static const double old_freed_max =
+    0.1; /* of the blocks that outlived three collections, or ten such works */
+static const double tidy_share = 0.9; /* freed by the other sites of a program that tidies up */
+enum { ONSETS = LEAK_WINDOWS - 3 };
 
 struct window {
     double births, survivors;
@@ -148,6 +151,22 @@ static struct window sum_windows(const struct cohorts *cohorts, int first, int l
     return sum;
 }
 
+/* Births before it may be start-up. */
+static double judged_begin_ns(const struct leak_site *site, double last_ns)
+{
+    double end_ns = (double)site->end_ns;
+
+    return (last_ns >= judged_long * end_ns ? startup_share : startup_long) * end_ns;
+}
+
+/* Births after it are too young to be judged. */
+static double judged_end_ns(const struct leak_site *site, double limit_ns)
+{
+    double end_ns = (double)site->end_ns;
+
+    return fmin(fmin(judged_end * end_ns, end_ns - limit_ns), (double)site->garbage_ns);
+}
+
 /* ---- the test ---- */
 
 /* How many survivors this old the site would have if it did not leak: the lives of the freed,
@@ -246,8 +265,9 @@ static void measure_leak(const struct leak_site *site, const struct cohorts *coh
     out->rate_high = out->rate_bytes_per_hour * high;
     out->share = fmin(since.survivor_bytes / since.birth_bytes, 1);
     leak_wilson(out->share, since.births, &out->share_low, &out->share_high);
-    out->p_value =
-        site->freed ? poisson_tail(expected_survivors(site, cohorts, first), since.survivors) : -1;
+    out->p_value = site->lifetimes
+                       ? poisson_tail(expected_survivors(site, cohorts, first), since.survivors)
+                       : -1;
 }
 
 /* Whether blocks beyond the limit are still being freed: then the survivors may be as well, later. The
@@ -264,7 +284,7 @@ static bool old_ones_die(const struct leak_site *site, double limit_ns)
 
         runs_at_risk += site->cells[i].survivors * fmax(age_ns - limit_ns, 0) / end_ns;
     }
-    for (unsigned i = 0; site->freed && i < ROLLUP_LIFETIMES; i++) {
+    for (unsigned i = 0; site->lifetimes && i < ROLLUP_LIFETIMES; i++) {
         double middle_ns =
             ((double)rollup_lifetime_low_ns(i) + (double)rollup_lifetime_high_ns(i)) / 2;
 
@@ -276,19 +296,25 @@ static bool old_ones_die(const struct leak_site *site, double limit_ns)
     return deaths + 1 > old_deaths_max * runs_at_risk;
 }
 
-/* Whether blocks that survived three collections are still freed, or too few did. */
-static bool collected_die(const struct leak_site *site, const struct leak_finding *found)
+/* Whether blocks that outlived so much are still freed, or too few did. */
+static bool outlived_die(const struct leak_site *site, const struct leak_finding *found)
 {
     double freed = (double)site->freed_old;
 
     return freed + 1 > old_freed_max * (freed + (double)found->over_age + 1);
 }
 
-/* Whether survivors come, since any window of the births between, in proportion to what was allocated. */
-static bool find_leak(const struct leak_site *site, double begin_ns, double last_ns,
-                      struct leak_finding *out)
+static bool is_decidable(const struct leak_site *site, double last_ns)
 {
-    if (last_ns - begin_ns < judged_min * (double)site->end_ns) {
+    return last_ns - judged_begin_ns(site, last_ns) >= judged_min * (double)site->end_ns;
+}
+
+/* Whether survivors come, since any window of the births between, in proportion to what was allocated. */
+static bool find_leak(const struct leak_site *site, double last_ns, struct leak_finding *out)
+{
+    double begin_ns = judged_begin_ns(site, last_ns);
+
+    if (!is_decidable(site, last_ns)) {
         return false;
     }
     struct cohorts cohorts = cohorts_between(site, begin_ns, last_ns);
@@ -301,188 +327,6 @@ static bool find_leak(const struct leak_site *site, double begin_ns, double last
     return false;
 }
 
-/* ---- the benign readings ---- */
-
-/* Whether more was alive, block for block, in each later third of the run than in the one
- * before. */
-static bool is_growing(const struct leak_site *site)
-{
-    double live = 0;
-    double sums[3] = {0, 0, 0};
-    size_t next = 0;
-    uint64_t buckets = site->end_ns / site->bucket_ns + 1;
-
-    for (uint64_t bucket = 0; bucket < buckets; bucket++) {
-        if (next < site->cell_count && site->cells[next].bucket == bucket) {
-            live += site->cells[next].samples - (double)site->cells[next].freed_samples;
-            next++;
-        }
-        sums[bucket * 3 / buckets] += live * 3 / (double)buckets;
-    }
-    return sums[1] > 1.25 * sums[0] + 2 * sqrt(sums[0]) && sums[2] > 1.25 * sums[1] &&
-           sums[2] - sums[1] > 4 * sqrt(sums[1] + 1);
-}
-
-/* The shortest stretch of births that holds nine in ten survivors, as a share of the run. */
-static double survivors_stretch(const struct leak_site *site, double *middle)
-{
-    double wanted = 0.9 * (double)site->live_samples;
-    double shortest = 1;
-    double inside = 0;
-    size_t first = 0;
-
-    *middle = 0.5;
-    for (size_t i = 0; i < site->cell_count; i++) {
-        inside += site->cells[i].survivors;
-        while (inside - site->cells[first].survivors >= wanted) {
-            inside -= site->cells[first++].survivors;
-        }
-        double begin_ns = (double)site->cells[first].bucket * (double)site->bucket_ns;
-        double end_ns = ((double)site->cells[i].bucket + 1) * (double)site->bucket_ns;
-        double stretch = (end_ns - begin_ns) / (double)site->end_ns;
-        if (inside >= wanted && stretch < shortest) {
-            shortest = stretch;
-            *middle = (begin_ns + end_ns) / 2 / (double)site->end_ns;
-        }
-    }
-    return shortest;
-}
-
-/* ---- the sentences ---- */
-
-static const char *time_text(char out[32], double ns)
-{
-    if (ns < 1e3) {
-        snprintf(out, 32, "%.0f ns", ns);
-    } else if (ns < 1e6) {
-        snprintf(out, 32, "%.1f us", ns / 1e3);
-    } else if (ns < 1e9) {
-        snprintf(out, 32, "%.1f ms", ns / 1e6);
-    } else if (ns < 120e9) {
-        snprintf(out, 32, "%.1f s", ns / 1e9);
-    } else if (ns < 7200e9) {
-        snprintf(out, 32, "%.1f min", ns / 60e9);
-    } else {
-        snprintf(out, 32, "%.1f h", ns / 3600e9);
-    }
-    return out;
-}
-
-#define REASON(out, ...) snprintf((out)->reason, sizeof(out)->reason, __VA_ARGS__)
-
-static void explain_leak(const struct leak_site *site, struct leak_finding *out)
-{
-    char limit[32], onset[32], p99[32], oldest[32];
-    char evidence[192];
-
-    snprintf(evidence, sizeof evidence,
-             "%.0f of %.0f blocks born since %s were never freed, in %u of %u birth windows and in "
-             "proportion to what was allocated",
-             (double)out->over_age, (double)out->judged, time_text(onset, (double)out->onset_ns),
-             out->windows_occupied, out->windows);
-    if (out->collected) {
-        REASON(
-            out,
-            "%s; no start-up data, since they go on coming, and no cache or queue, since all have "
-            "survived three collections or more, after which hardly any block here was freed (%.0f).",
-            evidence, (double)site->freed_old);
-    } else if (site->freed) {
-        REASON(
-            out,
-            "%s, though 99 %% of the freed lived no longer than %s; no start-up data, since "
-            "they go on coming, and no cache or queue, since all are older than %s, the oldest %s.",
-            evidence, time_text(p99, (double)out->lifetime_p99_ns),
-            time_text(limit, (double)out->limit_ns),
-            time_text(oldest, (double)(site->end_ns - site->oldest_birth_ns)));
-    } else if (out->verdict == LEAK_GROWING) {
-        REASON(out,
-               "%s; nothing from this site was ever freed, but the other sites too kept %.0f %% of "
-               "theirs: a program that leaves freeing to its exit looks the same.",
-               evidence, 100 * (1 - site->others_freed_share));
-    } else if (site->others_freed_share < 0) {
-        REASON(
-            out,
-            "%s; nothing from this site was ever freed, and too few other sites tell whether this "
-            "program frees at all; an unbounded cache would look the same.",
-            evidence);
-    } else {
-        REASON(out,
-               "%s; nothing from this site was ever freed, while the other sites freed %.0f %% of "
-               "theirs; an unbounded cache would look the same.",
-               evidence, 100 * site->others_freed_share);
-    }
-}
-
-/* No leak was seen: which of the benign readings is it? */
-static void judge_benign(const struct leak_site *site, bool decidable, bool old_die,
-                         struct leak_finding *out)
-{
-    char limit[32], p99[32], at[32];
-    double middle;
-    double stretch = survivors_stretch(site, &middle);
-    double live_share = (double)site->live_samples / (double)site->samples;
-    double end_ns = (double)site->end_ns;
-
-    time_text(limit, (double)out->limit_ns);
-    time_text(p99, site->freed ? (double)out->lifetime_p99_ns : 0);
-    if (stretch <= 0.2 && middle < 0.85 && live_share > 0.02 &&
-        (double)out->limit_ns < (1 - middle) * end_ns) {
-        out->verdict = LEAK_STARTUP;
-        REASON(out,
-               "%.0f blocks are alive and nine in ten of them were born in one stretch around %s; "
-               "hardly any that was born at another time is, so this is data set up once.",
-               (double)site->live_samples, time_text(at, middle * end_ns));
-    } else if (!decidable) {
-        if (is_growing(site)) {
-            out->verdict = LEAK_GROWING;
-            REASON(out,
-                   "More blocks were alive in each third of the run than in the one before, but a "
-                   "block may live as long as %s, so it is too early to call any survivor lost.",
-                   limit);
-        } else if (site->freed >= LIVES_FEW) {
-            out->verdict = LEAK_CACHE;
-            REASON(out,
-                   "Blocks live long, 99 %% of the freed up to %s, and the number alive does not "
-                   "keep growing: a cache or queue with a bound.",
-                   p99);
-        } else {
-            out->verdict = LEAK_UNDECIDED;
-            REASON(
-                out,
-                "Only %.0f blocks were freed and some lived nearly as long as the run: it is too "
-                "early to tell how long a block of this site lives.",
-                (double)site->freed);
-        }
-    } else if (old_die) {
-        out->verdict = site->freed ? LEAK_CACHE : LEAK_UNDECIDED;
-        REASON(
-            out,
-            "There are survivors older than %s, but blocks of that age are still being freed, or too "
-            "few have reached it: long-lived data rather than lost.",
-            limit);
-    } else if (site->freed && (double)out->lifetime_p99_ns > 0.05 * end_ns) {
-        out->verdict = LEAK_CACHE;
-        REASON(out,
-               "The survivors are young: hardly any is older than %s, the age that freed blocks "
-               "reach; a cache or queue that lets go of its oldest.",
-               limit);
-    } else if (site->freed) {
-        out->verdict = LEAK_STEADY;
-        REASON(
-            out,
-            "Blocks are freed soon, 99 %% within %s, and no lasting series of survivors is older "
-            "than that.",
-            p99);
-    } else {
-        out->verdict = LEAK_UNDECIDED;
-        REASON(
-            out,
-            "Nothing was freed, and the %.0f survivors were not born evenly enough to tell a leak "
-            "from data that is kept.",
-            (double)site->live_samples);
-    }
-}
-
 static void forget_leak(struct leak_finding *out)
 {
     out->p_value = out->rate_bytes_per_hour = out->rate_low = out->rate_high = -1;
@@ -490,78 +334,75 @@ static void forget_leak(struct leak_finding *out)
     out->onset_ns = UNKNOWN;
 }
 
-/* Too few samples or survivors for the test. Many samples with hardly a survivor are steady all
- * the same. */
-static void judge_few(const struct leak_site *site, struct leak_finding *out)
+/* Whether survivors older than this are lost; *old_die: they would be, if such blocks were not still freed. */
+static bool leaks_beyond(const struct leak_site *site, double limit_ns, bool *old_die,
+                         struct leak_finding *out)
 {
-    bool steady = site->samples >= LEAK_SAMPLES_MIN && site->live_samples * 20 <= site->samples;
+    bool leaks = find_leak(site, judged_end_ns(site, limit_ns), out);
 
-    out->verdict = steady ? LEAK_STEADY : LEAK_UNDECIDED;
-    if (steady) {
-        REASON(out, "%.0f of %.0f sampled blocks were freed.",
-               (double)(site->samples - site->live_samples), (double)site->samples);
-    } else {
-        REASON(
-            out,
-            "Too few for a verdict (samples: %.0f, alive: %.0f); record longer, or with a smaller "
-            "interval.",
-            (double)site->samples, (double)site->live_samples);
+    *old_die = leaks && old_ones_die(site, limit_ns);
+    out->limit_ns = (uint64_t)limit_ns;
+    return leaks && !*old_die;
+}
+
+/* By the age that freed blocks reach: nearly all of them, or, where a few long lives hide the many
+ * survivors, all. */
+static bool leaks_by_age(const struct leak_site *site, bool *decidable, bool *old_die,
+                         struct leak_finding *out)
+{
+    double limit_ns = limit_none * (double)site->end_ns;
+    double longest_ns = limit_factor * (double)site->longest_ns;
+    bool ignored;
+
+    if (site->lifetimes) {
+        limit_ns = limit_factor * lifetime_quantile(site, 0.99);
+        if (site->freed < LEAK_LIVES_FEW) {
+            limit_ns = fmax(limit_ns, limit_few * (double)site->longest_ns);
+        }
     }
+    *decidable = is_decidable(site, judged_end_ns(site, limit_ns));
+    if (leaks_beyond(site, limit_ns, old_die, out) ||
+        (longest_ns > limit_ns && leaks_beyond(site, longest_ns, &ignored, out))) {
+        return true;
+    }
+    out->limit_ns = (uint64_t)limit_ns;
+    return false;
+}
+
+/* By what it outlived: collections, or work of its kind. */
+static bool leaks_by_events(const struct leak_site *site, struct leak_finding *out)
+{
+    double last_ns = fmin(judged_end * (double)site->end_ns, (double)site->outlived_ns);
+
+    out->outlived = find_leak(site, last_ns, out) && !outlived_die(site, out);
+    return out->outlived;
 }
 
 void leak_judge(const struct leak_site *site, struct leak_finding *out)
 {
-    double end_ns = (double)site->end_ns;
-    double limit_ns = limit_none * end_ns;
+    bool decidable = false;
+    bool old_die = false;
 
-    *out = (struct leak_finding){.p_value = -1,
-                                 .onset_ns = UNKNOWN,
-                                 .lifetime_p99_ns = UNKNOWN,
-                                 .rate_bytes_per_hour = -1,
-                                 .rate_low = -1,
-                                 .rate_high = -1,
-                                 .share = -1,
-                                 .share_low = -1,
-                                 .share_high = -1};
-    if (site->freed) {
-        double q99 = lifetime_quantile(site, 0.99);
-
-        out->lifetime_p99_ns = (uint64_t)q99;
-        limit_ns = limit_factor * q99;
-        if (site->freed < LIVES_FEW) {
-            limit_ns = fmax(limit_ns, limit_few * (double)site->longest_ns);
-        }
-    }
-    out->limit_ns = (uint64_t)limit_ns;
-    if (site->live_samples == 0) {
-        out->verdict = LEAK_STEADY;
-        REASON(out, "Every sampled block was freed (%.0f).", (double)site->samples);
-        return;
+    *out = (struct leak_finding){.lifetime_p99_ns = UNKNOWN, .more_ns = UNKNOWN};
+    forget_leak(out);
+    if (site->lifetimes) {
+        out->lifetime_p99_ns = (uint64_t)lifetime_quantile(site, 0.99);
     }
     if (site->samples < LEAK_SAMPLES_MIN || site->live_samples < LEAK_SURVIVORS_MIN) {
-        judge_few(site, out);
+        leak_explain_few(site, out);
         return;
     }
-    double begin_ns = startup_share * end_ns;
-    double last_ns = fmin(judged_end * end_ns, end_ns - limit_ns);
-    bool decidable = last_ns - begin_ns >= judged_min * end_ns;
-    bool leaks = find_leak(site, begin_ns, last_ns, out);
-    bool old_die = leaks && old_ones_die(site, limit_ns);
-    if (!leaks || old_die) {
-        double collected_ns = fmin(judged_end * end_ns, (double)site->collected_ns);
-
-        out->collected = find_leak(site, begin_ns, collected_ns, out) && !collected_die(site, out);
-        if (!out->collected) {
-            forget_leak(out);
-            judge_benign(site, decidable, old_die, out);
-            return;
-        }
+    if ((!site->scope && leaks_by_age(site, &decidable, &old_die, out)) ||
+        leaks_by_events(site, out)) {
+        out->verdict =
+            !site->freed && site->others_freed_share >= 0 && site->others_freed_share < tidy_share
+                ? LEAK_GROWING
+                : LEAK_LEAK;
+        leak_explain(site, out);
+        return;
     }
-    out->verdict =
-        !site->freed && site->others_freed_share >= 0 && site->others_freed_share < tidy_share
-            ? LEAK_GROWING
-            : LEAK_LEAK;
-    explain_leak(site, out);
+    forget_leak(out);
+    leak_explain_benign(site, decidable, old_die, out);
 }
 
 static int compare_p(const void *left, const void *right)
@@ -572,7 +413,7 @@ static int compare_p(const void *left, const void *right)
     return (l->p_value > r->p_value) - (l->p_value < r->p_value);
 }
 
-void leak_correct(struct leak_finding *const *findings, size_t count, double rate,
+void leak_correct(struct leak_finding *const *findings, size_t count, double rate, uint64_t end_ns,
                   struct leak_finding **by_p)
 {
     size_t tested = 0;
@@ -593,12 +434,8 @@ void leak_correct(struct leak_finding *const *findings, size_t count, double rat
     }
     for (size_t i = accepted; i < tested; i++) {
         if (by_p[i]->verdict == LEAK_LEAK) {
-            by_p[i]->verdict = LEAK_UNDECIDED;
-            REASON(by_p[i],
-                   "%.0f over-age survivors among %.0f blocks are what long but ordinary lives may "
-                   "leave, with %.0f sites in this run (p = %.2g).",
-                   (double)by_p[i]->over_age, (double)by_p[i]->judged, (double)count,
-                   by_p[i]->p_value);
+            leak_explain_corrected(rate * (double)(accepted + 1) / (double)count, count, end_ns,
+                                   by_p[i]);
         }
     }
 }

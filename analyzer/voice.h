@@ -25,7 +25,7 @@ struct voice_moment {
     int64_t thread_id; /* thread.id; 0: none */
 };
 
-enum { VOICE_SAMPLE_COLUMNS = 11, VOICE_GENERATIONS = 2 /* the column */ };
+enum { VOICE_SAMPLE_COLUMNS = 11, VOICE_CLASS = 1, VOICE_GENERATIONS = 2 /* columns */ };
 struct voice_columns { /* of `sample`, from heap_id on; UNKNOWN is NULL */
     uint64_t at[VOICE_SAMPLE_COLUMNS];
     unsigned count; /* without the NULLs at the end */
@@ -74,6 +74,9 @@ STATUS_MUST_USE status voice_died(struct voice *voice, uint32_t context, uint32_
 
 /* In full mode: a block of so many bytes was freed by `thread`. */
 STATUS_MUST_USE status voice_freed(struct voice *voice, uint32_t thread, uint64_t size_bytes);
+
+/* The heap.id and class.id of what is allocated in a context; 0: none, not told. */
+void voice_object(const struct voice *voice, uint32_t context, uint32_t *heap, uint32_t *class);
 
 void voice_unmatched_move(struct voice *voice);
 

@@ -325,6 +325,14 @@ status voice_survivor(struct voice *voice, uint32_t at, const struct rollup_bloc
     return drop(voice, at);
 }
 
+void voice_object(const struct voice *voice, uint32_t at, uint32_t *heap, uint32_t *class)
+{
+    const struct voice_context *context = at ? &voice->contexts[at] : NULL;
+
+    *heap = context && context->heap ? (uint32_t)voice_heap_row(voice, context->heap) : 0;
+    *class = context && context->class ? (uint32_t)voice_class_row(voice, context->class) : 0;
+}
+
 /* ---- the end ---- */
 
 status voice_contexts_end(struct voice *voice)

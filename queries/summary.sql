@@ -32,6 +32,7 @@ verdict_count AS (
            COUNT(*) FILTER (WHERE l.verdict = 'steady') AS steady
       FROM leak l
       JOIN chosen c ON c.id = l.run_id
+     WHERE l.suppressed_by IS NULL
 ),
 -- ', 3 leak' and so on; nothing for none
 verdict AS (
@@ -57,6 +58,7 @@ suspect AS (
       FROM leak l
       JOIN chosen c ON c.id = l.run_id
      WHERE l.verdict IN ('leak', 'growing')
+       AND l.suppressed_by IS NULL
 ),
 reading AS (
     SELECT p.*,
@@ -177,7 +179,8 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
            CAST(ROUND(s.leak_rate_bytes_per_hour) AS BIGINT),
            CAST(ROUND(s.leak_rate_bytes_per_hour_low) AS BIGINT),
            CAST(ROUND(s.leak_rate_bytes_per_hour_high) AS BIGINT),
-           'bytes_per_hour', s.onset_ns, s.function
+           'bytes_per_hour', s.onset_ns,
+           CASE WHEN s.kind IN ('site', 'object') THEN '' ELSE s.kind || ' ' END || s.subject
       FROM suspect s
      WHERE s.place <= 3
      UNION ALL
@@ -186,6 +189,13 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
                || SUBSTR(v.leak_words || v.growing_words || v.undecided_words || v.cache_words
                              || v.startup_words || v.steady_words, 3)
       FROM verdict v
+     UNION ALL
+    SELECT 105, 'leaks', 'suppressed', COUNT(*), NULL, NULL, 'count', NULL,
+           'a suppression file names them'
+      FROM leak l
+      JOIN chosen c ON c.id = l.run_id
+     WHERE l.suppressed_by IS NOT NULL
+    HAVING COUNT(*) > 0
      UNION ALL
     SELECT 200, 'heap', 'allocated', c.alloc_bytes, NULL, NULL, 'bytes', NULL, 'exact'
       FROM chosen c

@@ -787,14 +787,22 @@ CREATE TABLE lifetime_stat (             -- how long freed blocks lived: powers 
     PRIMARY KEY (run_id, low_ns)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE leak (                      -- one row per site that was judged: the verdict of the cohort-survival test
+CREATE TABLE leak (                      -- one row per finding: the verdict of the cohort-survival test. A block that lives is in one row only
     id                  INTEGER PRIMARY KEY,
     run_id              INTEGER NOT NULL,
     rank                INTEGER NOT NULL,   -- 1: most urgent
+    kind                TEXT NOT NULL,      -- site: blocks of malloc, by stack; object: managed objects, by stack; class: by class; span, eval: left behind by spans of a kind or evaluations of a label. The last three only where their sites do not say it
     verdict             TEXT NOT NULL,      -- leak, growing, cache, startup, steady, undecided
-    stack_id            INTEGER NOT NULL,   -- stack.id: of the stacks merged here, the one with most live bytes
+    subject             TEXT NOT NULL,      -- by kind: the function, class, kind of spans, label of evaluations
+    stack_id            INTEGER NOT NULL,   -- stack.id: of the stacks merged here, the one with most live bytes; 0: lost stacks
     merged_stacks       INTEGER NOT NULL,   -- stacks judged together because each had too few samples
-    function            TEXT NOT NULL,      -- the site
+    function            TEXT NOT NULL,      -- the site: the function of that stack
+    heap_id             INTEGER,            -- heap.id of managed objects; NULL: blocks of malloc
+    class_id            INTEGER,            -- class.id that most of the survivors have; NULL: none has, or not told
+    scope               TEXT,               -- span, eval: what left most of the survivors behind; NULL: no such witness
+    scope_name          TEXT,               -- its kind or label
+    scope_left          INTEGER,            -- such spans or evaluations that left something, of those that ten more followed
+    scope_begun         INTEGER,            -- all such
     samples             INTEGER NOT NULL,   -- allocations sampled
     live_samples        INTEGER NOT NULL,
     live_bytes          REAL NOT NULL, live_bytes_low REAL NOT NULL, live_bytes_high REAL NOT NULL,
@@ -807,7 +815,12 @@ CREATE TABLE leak (                      -- one row per site that was judged: th
     leaked_share_high   REAL,
     onset_ns            INTEGER,            -- since when; NULL: no leak seen
     oldest_ns           INTEGER,            -- age of the oldest survivor at the end; NULL: none
+    oldest_gcs          INTEGER,            -- collections begun in its lifetime, of its heap, of all for a block of malloc; NULL: none is told, or the site is steady
+    oldest_frames       INTEGER,            -- frames begun in it, of all streams; NULL: none is told, or the site is steady
+    oldest_spans        INTEGER,            -- spans begun in it; NULL: none is told, or the site is steady
     lifetime_p99_ns     INTEGER,            -- 99 % of the freed blocks lived no longer; NULL: none was freed
     p_value             REAL,               -- of the survivors under "no leak", before correction; NULL: not tested
+    more_ns             INTEGER,            -- for a verdict the run would have to go on so long; NULL: there is one, or that would not help
+    suppressed_by       TEXT,               -- pattern of a suppression file that matches its stack; NULL: none does
     reason              TEXT NOT NULL       -- one sentence: why this verdict and why not the others
 ) STRICT;

@@ -453,7 +453,7 @@ UNION ALL
 SELECT r.id, v.name, 'count', COUNT(l.id), COUNT(l.id), COUNT(l.id), NULL
 FROM run AS r
 JOIN (SELECT 'leak.count' AS name, 'leak' AS verdict UNION ALL SELECT 'leak.growing', 'growing') AS v ON TRUE
-LEFT JOIN leak AS l ON l.run_id = r.id AND l.verdict = v.verdict
+LEFT JOIN leak AS l ON l.run_id = r.id AND l.verdict = v.verdict AND l.suppressed_by IS NULL
 GROUP BY r.id, v.name
 UNION ALL
 SELECT run_id, 'leak.bytes_per_hour', 'bytes_per_hour', rate, rate - SQRT(down), rate + SQRT(up), 'hour'
@@ -465,7 +465,7 @@ FROM (
         COALESCE(SUM((leak_rate_bytes_per_hour_high - leak_rate_bytes_per_hour)
             * (leak_rate_bytes_per_hour_high - leak_rate_bytes_per_hour)), 0) AS up
     FROM run AS r
-    LEFT JOIN leak AS l ON l.run_id = r.id AND l.verdict = 'leak'
+    LEFT JOIN leak AS l ON l.run_id = r.id AND l.verdict = 'leak' AND l.suppressed_by IS NULL
     GROUP BY r.id
 ) AS summed
 -- the recorder about itself, and what the run does not know

@@ -85,21 +85,39 @@ INSERT INTO loss VALUES
  (1, 'unmatched_free', 0, NULL, 'frees whose allocation is not in the trace'),
  (1, 'unknown_stack', 4, 262344, 'samples whose stack is not in the trace');
 INSERT INTO leak VALUES
- (1, 1, 1, 'leak', 1, 1, 'parse_line', 400, 380, 24922680, 22500000, 27500000, 249227, 225000, 275000,
-  9000000000, 8200000000, 9900000000, 0.95, 0.923, 0.969, 100000000, 9900000000, 45000000, 0.0000001,
+ (1, 1, 1, 'site', 'leak', 'parse_line', 1, 1, 'parse_line', NULL, NULL, 'span', 'request', 310, 420, 400, 380,
+  24922680, 22500000, 27500000, 249227, 225000, 275000, 9000000000, 8200000000, 9900000000, 0.95, 0.923, 0.969,
+  100000000, 9900000000, 5, 590, 430, 45000000, 0.0000001, NULL, NULL,
   '95 % of the blocks born since 0.1 s outlived 99 % of those that were freed (45 ms), in 12 of 12 windows'),
- (2, 1, 3, 'cache', 2, 1, 'cache_insert', 800, 100, 6558600, 5300000, 7900000, 6558, 5330, 7980,
-  NULL, NULL, NULL, NULL, NULL, NULL, NULL, 980000000, 1200000000, 0.8,
+ (2, 1, 3, 'site', 'cache', 'cache_insert', 2, 1, 'cache_insert', NULL, NULL, NULL, NULL, NULL, NULL, 800, 100,
+  6558600, 5300000, 7900000, 6558, 5330, 7980, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 980000000, 1, 58, 43,
+  1200000000, 0.8, NULL, NULL,
   'only young blocks survive: the oldest is 0.98 s old, and freed ones lived as long'),
- (3, 1, 4, 'startup', 3, 1, 'load_config', 2, 2, 2097152, 2097152, 2097152, 2, 2, 2,
-  NULL, NULL, NULL, NULL, NULL, NULL, NULL, 9999500000, NULL, NULL,
+ (3, 1, 4, 'site', 'startup', 'load_config', 3, 1, 'load_config', NULL, NULL, NULL, NULL, NULL, NULL, 2, 2,
+  2097152, 2097152, 2097152, 2, 2, 2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 9999500000, 5, 600, 440,
+  NULL, NULL, NULL, NULL,
   'allocated in the first 0.6 ms only, and kept'),
- (4, 1, 2, 'undecided', 4, 2, 'parse_line', 30, 5, 327930, 106000, 766000, 3279, 1065, 7654,
-  NULL, NULL, NULL, NULL, NULL, NULL, NULL, 3000000000, 2000000000, 0.2,
-  '5 survivors are too few to judge'),
- (5, 1, 5, 'steady', 2, 1, 'log_line', 40, 0, 0, 0, 0, 0, 0, 0,
-  NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1000000, NULL,
-  'every sampled block was freed');
+ (4, 1, 2, 'site', 'undecided', 'parse_line', 4, 2, 'parse_line', NULL, NULL, NULL, NULL, NULL, NULL, 30, 5,
+  327930, 106000, 766000, 3279, 1065, 7654, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 3000000000, 2, 180, 120,
+  2000000000, 0.2, 20000000000, NULL,
+  '5 survivors are too few to judge. Not enough data: run for about 20 more seconds.'),
+ (5, 1, 5, 'site', 'steady', 'log_line', 2, 1, 'log_line', NULL, NULL, NULL, NULL, NULL, NULL, 40, 0,
+  0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1000000, NULL, NULL, NULL,
+  'every sampled block was freed'),
+ (6, 1, 6, 'class', 'leak', 'Node', 4, 3, 'parse_line', 1, 1, NULL, NULL, NULL, NULL, 60, 40,
+  131072, 93000, 179000, 2048, 1460, 2790, 47185920, 33700000, 64200000, 0.5, 0.377, 0.623,
+  200000000, 9700000000, 5, 580, 420, 80000000, 0.0001, NULL, NULL,
+  '30 of 60 objects survived three collections, from three places with too few samples each'),
+ (7, 1, 7, 'eval', 'leak', 'x = f(x)', 0, 1, '?', NULL, NULL, 'eval', 'x = f(x)', 22, 30, 50, 25,
+  65536, 42000, 97000, 640, 414, 945, 23592960, 15200000, 34800000, NULL, NULL, NULL,
+  300000000, 9500000000, 5, 570, 410, NULL, NULL, NULL, NULL,
+  '22 of 30 evaluations left something that ten later ones did not free'),
+ (8, 1, 8, 'site', 'leak', 'load_plugin', 3, 1, 'load_plugin', NULL, NULL, NULL, NULL, NULL, NULL, 40, 40,
+  4194304, 2990000, 5710000, 64, 46, 87, 1509949440, 1078000000, 2056000000, 1, 0.912, 1,
+  100000000, 9900000000, 5, 590, 430, NULL, NULL, NULL, 'load_*',
+  'nothing from this site was ever freed');
+INSERT INTO eval_leftover VALUES (1, 1, 1, 12, 2, 3, 196758, 12904567392, 12884887500, 1967, 1290456, 1288488);
+INSERT INTO scope_stat VALUES (1, 'eval', 'x = f(x)', 30, 0), (1, 'span', 'request', 430, 1);
 -- what run 1 told about itself; run 2 told nothing
 INSERT INTO mark VALUES (1, 1, 2000000000, 'warm'), (2, 1, 2500000000, 'steady');
 INSERT INTO pause VALUES (1, 6000000000, 6100000000);

@@ -194,7 +194,8 @@ static void simulate(struct simulated *out, struct life (*draw)(void), unsigned 
     memset(out, 0, sizeof *out);
     out->site.bucket_ns = (uint64_t)(run_ns / BUCKETS) + 1;
     out->site.end_ns = (uint64_t)run_ns;
-    out->site.oldest_birth_ns = UNKNOWN;
+    out->site.oldest_birth_ns = out->site.garbage_ns = UNKNOWN;
+    out->site.last_birth_ns = out->site.end_ns;
     for (uint32_t i = 0; i <= BUCKETS; i++) {
         out->cells[i].bucket = i;
     }
@@ -229,7 +230,7 @@ static void simulate(struct simulated *out, struct life (*draw)(void), unsigned 
         }
     }
     if (collections >= ROLLUP_OLD) {
-        out->site.collected_ns =
+        out->site.outlived_ns =
             (uint64_t)((collections + 1 - ROLLUP_OLD) / (collections + 0.5) * run_ns);
     }
     out->site.cells = out->cells;
@@ -258,7 +259,7 @@ static void simulate_all(unsigned samples, unsigned counts[BEHAVIOURS][6])
             pointers[at] = &findings[at];
         }
     }
-    leak_correct(pointers, BEHAVIOURS * SITES, 0.01, by_p);
+    leak_correct(pointers, BEHAVIOURS * SITES, 0.01, (uint64_t)RUN_NS, by_p);
     for (unsigned at = 0; at < BEHAVIOURS * SITES; at++) {
         counts[at / SITES][findings[at].verdict]++;
     }
