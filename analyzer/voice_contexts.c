@@ -251,6 +251,20 @@ static status meet_first_gc(struct voice *voice, const struct voice_context *bir
                           block->weight, voice->insert.first_gc);
 }
 
+/* A block of the span was held until now, or until the span's end. */
+static void hold(const struct voice *voice, struct voice_span *span,
+                 const struct rollup_block *block)
+{
+    uint64_t end_ns = span->ended && span->elapsed.duration_ns != UNKNOWN
+                          ? span->open.begin_ns + span->elapsed.duration_ns
+                          : voice->now_ns;
+
+    if (end_ns > block->birth_ns) {
+        span->held_byte_ns += (double)block->size_bytes * block->weight *
+                              (double)(end_ns - block->birth_ns);
+    }
+}
+
 status voice_died(struct voice *voice, uint32_t at, uint32_t number,
                   const struct rollup_block *block, struct voice_columns *out)
 {
@@ -265,6 +279,9 @@ status voice_died(struct voice *voice, uint32_t at, uint32_t number,
     }
     fill(voice, birth, &death, out);
     TRY(meet_first_gc(voice, birth, false, block));
+    if (birth && birth->span) {
+        hold(voice, birth->span, block);
+    }
     if (birth && (birth->span || birth->eval)) {
         voice_scope_freed(voice, birth);
     }
@@ -290,6 +307,7 @@ status voice_survivor(struct voice *voice, uint32_t at, const struct rollup_bloc
 
     fill(voice, birth, NULL, out);
     if (span) {
+        hold(voice, span, block);
         span->left_samples++;
         span->left_bytes += bytes;
         span->left_bytes_sq += bytes * bytes;

@@ -110,6 +110,7 @@ static status insert_span(struct voice *voice, const struct voice_span *span)
         db_bind_real(insert, 24 + i, sums[i]);
         db_bind_real(insert, 28 + i, left[i]);
     }
+    db_bind_real(insert, 31, span->held_byte_ns);
     return db_insert(insert);
 }
 

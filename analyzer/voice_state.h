@@ -149,6 +149,7 @@ struct voice_span {
     uint64_t samples, left_samples;
     double bytes, bytes_sq, bytes_var;
     double left_bytes, left_bytes_sq, left_bytes_var;
+    double held_byte_ns; /* bytes allocated in it times how long they lived, until its end */
     struct voice_span *next, *previous; /* of all that still have a reference */
 };
 

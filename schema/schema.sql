@@ -376,7 +376,8 @@ CREATE TABLE span (                      -- one unit of work
     samples         INTEGER NOT NULL,    -- taken while a thread was in it
     bytes REAL NOT NULL, bytes_sq REAL NOT NULL, bytes_var REAL NOT NULL, -- what these stand for: an estimate over all threads
     left_samples    INTEGER NOT NULL,    -- of them, alive at the end of the run
-    left_bytes REAL NOT NULL, left_bytes_sq REAL NOT NULL, left_bytes_var REAL NOT NULL
+    left_bytes REAL NOT NULL, left_bytes_sq REAL NOT NULL, left_bytes_var REAL NOT NULL,
+    held_byte_ns    REAL NOT NULL        -- bytes allocated in it times how long they lived, until its end: over its duration, what it held on average
 ) STRICT;
 
 CREATE TABLE span_leftover (             -- allocated inside a finished span and alive at the end of the run, by stack

@@ -197,17 +197,17 @@ INSERT INTO eval VALUES
  (16, 1, 1, NULL, 'keep(x)', 1, 740000000, 400000, 1500, 1600, NULL, 100, NULL, NULL, NULL, 900, 9, 1, NULL, NULL, 8, 2, 131172, 8603044928, 8589925000, 40, 800, 798),
  (17, 1, 1, NULL, 'keep(x)', 1, 750000000, 400000, 1500, 1600, NULL, 100, NULL, NULL, NULL, 900, 9, 1, NULL, NULL, 8, 2, 131172, 8603044928, 8589925000, 40, 800, 798);
 INSERT INTO span VALUES
- (1, 1, 1, 'request', 'GET /a', NULL, 1, 1000000000, 5000000, 'ok', 2000000, 10, NULL, NULL, NULL, NULL, 0, 4000, 40, 39, 800, 8, 3, 196758, 12904567392, 12884887500, 1, 65586, 4301522464, 4294962500),
- (2, 1, 2, 'request', 'GET /b', NULL, 1, 2000000000, 8000000, 'ok', 3000000, 20, NULL, NULL, NULL, NULL, 6000000, 5000, 50, 49, 900, 9, 2, 131172, 8603044928, 8589925000, 1, 65586, 4301522464, 4294962500),
- (3, 1, 3, 'request', 'GET /a', NULL, 1, 3000000000, 4000000, 'failed', NULL, NULL, NULL, NULL, NULL, NULL, 0, 3000, 30, 30, 700, 7, 0, 0, 0, 0, 0, 0, 0, 0),
- (4, 1, 4, 'request', 'GET /a', NULL, 1, 5000000000, 90000000, 'timed_out', 80000000, 1, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 1, 65586, 4301522464, 4294962500, 0, 0, 0, 0),
- (5, 1, 5, 'request', 'GET /c', NULL, 1, 9995000000, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0),
- (6, 1, 6, 'download', 'model', 1, 2, 1000000000, 3000000000, 'ok', NULL, NULL, 900, 1000, 2, 300, NULL, 9000, 9, 9, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0),
- (7, 1, 7, 'download', 'model', NULL, 2, 4000000000, 2000000000, 'cancelled', NULL, NULL, 500, 1000, 0, NULL, NULL, 8000, 8, 8, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0);
+ (1, 1, 1, 'request', 'GET /a', NULL, 1, 1000000000, 5000000, 'ok', 2000000, 10, NULL, NULL, NULL, NULL, 0, 4000, 40, 39, 800, 8, 3, 196758, 12904567392, 12884887500, 1, 65586, 4301522464, 4294962500, 3e11),
+ (2, 1, 2, 'request', 'GET /b', NULL, 1, 2000000000, 8000000, 'ok', 3000000, 20, NULL, NULL, NULL, NULL, 6000000, 5000, 50, 49, 900, 9, 2, 131172, 8603044928, 8589925000, 1, 65586, 4301522464, 4294962500, 5e11),
+ (3, 1, 3, 'request', 'GET /a', NULL, 1, 3000000000, 4000000, 'failed', NULL, NULL, NULL, NULL, NULL, NULL, 0, 3000, 30, 30, 700, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+ (4, 1, 4, 'request', 'GET /a', NULL, 1, 5000000000, 90000000, 'timed_out', 80000000, 1, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 1, 65586, 4301522464, 4294962500, 0, 0, 0, 0, 1e13),
+ (5, 1, 5, 'request', 'GET /c', NULL, 1, 9995000000, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+ (6, 1, 6, 'download', 'model', 1, 2, 1000000000, 3000000000, 'ok', NULL, NULL, 900, 1000, 2, 300, NULL, 9000, 9, 9, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+ (7, 1, 7, 'download', 'model', NULL, 2, 4000000000, 2000000000, 'cancelled', NULL, NULL, 500, 1000, 0, NULL, NULL, 8000, 8, 8, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 INSERT INTO span (id, run_id, number, kind, begin_ns, duration_ns, ended, samples, bytes, bytes_sq, bytes_var,
-                  left_samples, left_bytes, left_bytes_sq, left_bytes_var)
+                  left_samples, left_bytes, left_bytes_sq, left_bytes_var, held_byte_ns)
 WITH RECURSIVE n (i) AS (SELECT CAST(8 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < 19)
-SELECT i, 1, i, 'request', 9900000000 + i * 1000000, 100000, 'ok', 0, 0, 0, 0, 0, 0, 0, 0 FROM n;
+SELECT i, 1, i, 'request', 9900000000 + i * 1000000, 100000, 'ok', 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM n;
 INSERT INTO span_leftover VALUES
  (1, 1, 1, 16, 4, 1, 65586, 4301522464, 4294962500, 655, 430152, 429496),
  (1, 2, 1, 15, 3, 1, 65586, 4301522464, 4294962500, 655, 430152, 429496),

@@ -193,6 +193,8 @@ static void test_spans(void)
             " left_bytes_var FROM span ORDER BY id"),
         "1|3|700.0|210000.0|0.0|2|500.0|170000.0|0.0\n2|1|300.0|90000.0|0.0|0|0.0|0.0|0.0\n"
         "3|1|600.0|360000.0|0.0|1|600.0|360000.0|0.0\n4|1|700.0|490000.0|0.0|1|700.0|490000.0|0.0");
+    CHECK_STR(rows("SELECT id, held_byte_ns FROM span ORDER BY id"),
+              "1|3400000000.0\n2|1800000000.0\n3|1800000000.0\n4|4900000000.0");
     CHECK_STR(
         rows("SELECT run_id, span_id, stack_id, spans_after, gcs_after, samples, bytes, bytes_sq,"
              " bytes_var, blocks, blocks_sq, blocks_var FROM span_leftover"),
