@@ -356,6 +356,9 @@ static inline status on_event(struct import *import, struct reader *at)
     uint64_t now_ns = time_ns(run, batch->ticks[event]);
     uint32_t thread;
 
+    if (now_ns >= import->waterfall.next_ns) {
+        waterfall_rows_pass(&import->waterfall, now_ns, import->rollup);
+    }
     if (event + AHEAD_SLOTS < batch->count) {
         lifetimes_prefetch_slot(import->lifetimes, key_ahead(&at->slots, batch));
     }
@@ -481,8 +484,15 @@ static status on_gauges(void *context, const struct gauge_batch *batch)
     struct import *import = context;
 
     for (size_t i = 0; i < batch->count; i++) {
-        TRY(import_ticks_value(import->ticks, batch->metrics[i],
-                               time_ns(&import->run, batch->ticks[i]), batch->values[i]));
+        uint64_t now_ns = time_ns(&import->run, batch->ticks[i]);
+
+        TRY(import_ticks_value(import->ticks, batch->metrics[i], now_ns, batch->values[i]));
+        enum import_ticks_kind kind = import_ticks_kind(import->ticks, batch->metrics[i]);
+        if (kind == TICK_LOOK) {
+            waterfall_rows_look(&import->waterfall, now_ns, batch->values[i]);
+        } else if (kind == TICK_ANSWER) {
+            waterfall_rows_answer(&import->waterfall, now_ns, batch->values[i]);
+        }
     }
     return OK;
 }

@@ -251,6 +251,20 @@ static status write_losses(struct import *import)
     return import_losses_write(losses, import->db, run->id);
 }
 
+static uint32_t threads_at(const void *context, uint64_t time_ns)
+{
+    const struct run *run = context;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < run->thread_count; i++) {
+        const struct thread_row *row = &run->thread_rows[i];
+
+        count += row->first_ns <= (int64_t)time_ns &&
+                 (row->ended_ns < 0 || row->ended_ns >= (int64_t)time_ns);
+    }
+    return count;
+}
+
 static status finish_run(struct import *import, uint64_t temporary_ns)
 {
     struct run *run = &import->run;
@@ -263,6 +277,7 @@ static status finish_run(struct import *import, uint64_t temporary_ns)
     for (uint32_t i = 0; i < run->thread_count; i++) {
         thread_ids[i] = run->thread_rows[i].id;
     }
+    waterfall_rows_pass(&import->waterfall, UINT64_MAX, import->rollup);
     result = rollup_finish(import->rollup, run->last_ns);
     if (result.code == STATUS_OK) {
         result = leak_classes_finish(import->classes, run->last_ns);
@@ -290,6 +305,8 @@ static status finish_run(struct import *import, uint64_t temporary_ns)
                                      .end_ns = run->last_ns};
     TRY(leak_rows_write(&leaks));
     TRY(import_ticks_flush(import->ticks));
+    TRY(waterfall_rows_write(&import->waterfall, import->db, run->id, import->rollup, threads_at,
+                             run));
     TRY(write_threads(import));
     TRY(write_capabilities(import));
     TRY(write_losses(import));
@@ -367,6 +384,7 @@ static status read_run(struct import *import)
     stack_table_begin_run(import->stacks, run->id);
     voice_begin_run(import->voice, run->id);
     import_ticks_begin_run(import->ticks, run->id);
+    waterfall_rows_begin(&import->waterfall);
 
     snprintf(what, sizeof what, "importing %.200s", run->path);
     if (!import->options->quiet) {

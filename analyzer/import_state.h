@@ -17,6 +17,7 @@
 #include "symbols.h"
 #include "table_writer.h"
 #include "voice.h"
+#include "waterfall_rows.h"
 
 struct thread_state { /* by the trace's number */
     uint32_t dense;   /* plus 1; 0: not seen */
@@ -65,6 +66,7 @@ struct import {
     struct lifetimes *lifetimes;
     struct leak_classes *classes;
     struct voice *voice;
+    struct waterfall_rows waterfall;
     struct symbolizer *symbolizer;
     int64_t run_count, sample_id, thread_id;
     struct run run;

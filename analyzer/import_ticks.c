@@ -24,6 +24,7 @@ struct family { /* a table <name>_tick: run_id, time_ns, then the columns */
 
 struct metric {
     bool announced;
+    enum import_ticks_kind kind;
     uint8_t unit;
     int8_t family; /* -1: goes to gauge */
     int8_t column;
@@ -124,6 +125,9 @@ status import_ticks_metric(struct import_ticks *ticks, const struct metric_recor
     metric->unit = (uint8_t)(record->unit < 3 ? record->unit : 0);
     metric->family = -1;
     db_clean_text(metric->name, sizeof metric->name, record->name);
+    metric->kind = strcmp(metric->name, "process.anon_rss_bytes") == 0 ? TICK_LOOK
+                   : strcmp(metric->name, "allocator.used_bytes") == 0 ? TICK_ANSWER
+                                                                       : TICK_OTHER;
     for (int8_t i = 0; i < FAMILIES; i++) {
         const struct family *family = &ticks->families[i];
         size_t length = strlen(family->name);
@@ -156,6 +160,13 @@ static status flush(struct import_ticks *ticks, struct family *family)
     }
     family->waiting = false;
     return db_insert(family->insert);
+}
+
+enum import_ticks_kind import_ticks_kind(const struct import_ticks *ticks, uint32_t id)
+{
+    const struct metric *metric = sparse_find(&ticks->metrics, id);
+
+    return metric ? metric->kind : TICK_OTHER;
 }
 
 status import_ticks_value(struct import_ticks *ticks, uint32_t id, uint64_t time_ns, int64_t value)

@@ -18,6 +18,10 @@ STATUS_MUST_USE status import_ticks_metric(struct import_ticks *ticks,
                                            const struct metric_record *record);
 STATUS_MUST_USE status import_ticks_value(struct import_ticks *ticks, uint32_t metric,
                                           uint64_t time_ns, int64_t value);
+/* Whether this metric is told once in each look at all mappings, or in each answer of the allocator. */
+enum import_ticks_kind { TICK_OTHER, TICK_LOOK, TICK_ANSWER };
+enum import_ticks_kind import_ticks_kind(const struct import_ticks *ticks, uint32_t metric);
+
 STATUS_MUST_USE status import_ticks_flush(struct import_ticks *ticks); /* writes what waits */
 
 #endif

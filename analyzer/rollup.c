@@ -238,6 +238,12 @@ struct site *rollup_site(const struct rollup *rollup, uint32_t stack_id)
     return stack_id < rollup->site_room ? rollup->sites[stack_id] : NULL;
 }
 
+const struct sums *rollup_live(const struct rollup *rollup, double *usable_bytes)
+{
+    *usable_bytes = rollup->live_usable_bytes;
+    return &rollup->live;
+}
+
 uint32_t rollup_stack_count(const struct rollup *rollup) { return rollup->stack_count; }
 
 static void add_sums(struct sums *sums, const struct sums *more)

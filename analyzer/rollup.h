@@ -88,6 +88,9 @@ STATUS_MUST_USE status rollup_survivor(struct rollup *rollup, const struct rollu
 uint64_t rollup_bucket_ns(const struct rollup *rollup);
 uint64_t rollup_peak_ns(const struct rollup *rollup); /* UNKNOWN: no sample */
 
+/* What is live after the last event; *usable_bytes with the allocator's rounding. */
+const struct sums *rollup_live(const struct rollup *rollup, double *usable_bytes);
+
 /* The sites of the run by stack.id; *site is NULL where a stack has no sample. Valid until
  * rollup_start. */
 struct site *rollup_site(const struct rollup *rollup, uint32_t stack_id);

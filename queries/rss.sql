@@ -1,156 +1,98 @@
 -- SPDX-License-Identifier: Apache-2.0
--- rss: what the resident set consists of, at its peak and at the end.
+-- rss: what the resident set consists of, at its peak and at the end: parts that add up to it.
 --
--- Reads:    run, process_tick, allocator_tick, timeline_interval
+-- Reads:    run, rss_moment, rss_part
 -- Params:
 --   $1 run     ID    the run's id (default: the first)
---   $2 moment  TEXT  peak|end: only this one (default: both)
+--   $2 moment  TEXT  peak, end, or seconds since the start of the run: only this (default: peak and end)
 -- Columns:
---   moment      GROUP  peak: the resident set was largest; end: its last reading
+--   moment      GROUP  peak: the resident set was largest; end: its last reading; at: the reading
+--                      nearest to the time that was asked for
 --   time_ns     NS     when, since the start of the run
---   component   TEXT   part of the resident set
---   bytes       BYTES  its size; empty: this process could not report it
+--   component   TEXT   part of the resident set; those of no bytes are left out
+--   bytes       BYTES  its size; empty: this process could not tell, so it is in another part
 --   bytes_low   BYTES
 --   bytes_high  BYTES
 --   share       RATIO  bytes over rss_bytes
---   note        NOTE   what it is
+--   note        NOTE   what it is; of the unexplained part: what it may be
 --   rss_bytes   TOTAL  resident set at the moment
 -- Table:    moment component bytes share note
 -- Bar:      bytes
--- Caveat:   the rows of a moment add up to its resident set; the process is read at intervals, so a
---           shorter peak is missed. Memory mapped without the allocator counts against what was
---           never touched, when there is any.
+-- Empty:    the resident set was never read
+-- Caveat:   the process is read at intervals, and whenever it reaches a new peak, as far as the cost
+--           allows; a peak between two readings is in process_tick.rss_bytes only. Pools and managed
+--           heaps are told by the program, and how much of what they do not use was ever touched is
+--           not known.
 WITH chosen AS (
-    SELECT id, bucket_ns
+    SELECT id
       FROM run
      WHERE id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
-       AND bucket_ns > 0
 ),
-reading AS (
-    SELECT p.*
-      FROM process_tick p
-      JOIN chosen c ON c.id = p.run_id
-     WHERE p.rss_bytes IS NOT NULL
+-- the reading nearest to a time
+nearest AS (
+    SELECT r.time_ns
+      FROM rss_moment r
+      JOIN chosen c ON c.id = r.run_id
+     WHERE CAST($2 AS TEXT) NOT IN ('peak', 'end')
+     ORDER BY ABS(r.time_ns - CASE
+                                  WHEN CAST($2 AS TEXT) IN ('peak', 'end') THEN 0
+                                  ELSE CAST(CAST($2 AS TEXT) AS DOUBLE PRECISION)
+                              END * 1000000000),
+              r.time_ns
+     LIMIT 1
 ),
-moment (number, moment, time_ns) AS (
-    SELECT 1, 'peak', MIN(time_ns)
-      FROM reading
-     WHERE rss_bytes = (SELECT MAX(rss_bytes) FROM reading)
+moment (number, moment, run_id, time_ns, rss_bytes, reason) AS (
+    SELECT 1, 'peak', r.run_id, r.time_ns, r.rss_bytes, r.reason
+      FROM rss_moment r
+      JOIN chosen c ON c.id = r.run_id
+     WHERE r.is_peak = 1
+       AND COALESCE(CAST($2 AS TEXT), 'peak') = 'peak'
      UNION ALL
-    SELECT 2, 'end', MAX(time_ns) FROM reading
+    SELECT 2, 'end', r.run_id, r.time_ns, r.rss_bytes, r.reason
+      FROM rss_moment r
+      JOIN chosen c ON c.id = r.run_id
+     WHERE r.is_end = 1
+       AND COALESCE(CAST($2 AS TEXT), 'end') = 'end'
+     UNION ALL
+    SELECT 3, 'at', r.run_id, r.time_ns, r.rss_bytes, r.reason
+      FROM rss_moment r
+      JOIN chosen c ON c.id = r.run_id
+      JOIN nearest n ON n.time_ns = r.time_ns
 ),
--- the kinds of mapping and the allocator are read less often: their nearest reading counts
-kinds AS (
-    SELECT p.*, m.number,
-           ROW_NUMBER() OVER (PARTITION BY m.number ORDER BY ABS(p.time_ns - m.time_ns), p.time_ns)
-               AS place
-      FROM process_tick p
-      JOIN chosen c ON c.id = p.run_id
-     CROSS JOIN moment m
-     WHERE p.anon_rss_bytes IS NOT NULL
-),
-allocator AS (
-    SELECT a.*, m.number,
-           ROW_NUMBER() OVER (PARTITION BY m.number ORDER BY ABS(a.time_ns - m.time_ns), a.time_ns)
-               AS place
-      FROM allocator_tick a
-      JOIN chosen c ON c.id = a.run_id
-     CROSS JOIN moment m
-     WHERE a.used_bytes IS NOT NULL
-),
-live AS (
-    SELECT t.*, m.number,
-           ROW_NUMBER() OVER (PARTITION BY m.number ORDER BY t.bucket DESC) AS place
-      FROM timeline_interval t
-      JOIN chosen c ON c.id = t.run_id
-      JOIN moment m ON t.bucket <= m.time_ns / c.bucket_ns
-),
-measured AS (
-    SELECT m.number, m.moment, m.time_ns,
-           r.rss_bytes AS rss,
-           COALESCE(k.heap_rss_bytes + k.anon_rss_bytes, r.rss_bytes - r.shared_bytes) AS anonymous,
-           COALESCE(k.file_rss_bytes, r.shared_bytes) AS files,
-           k.shmem_rss_bytes AS shared,
-           k.stack_rss_bytes AS main_stack,
-           k.recorder_rss_bytes AS recorder,
-           a.used_bytes AS used,
-           a.free_bytes AS free,
-           CAST(ROUND(l.live_bytes) AS BIGINT) AS live,
-           CAST(ROUND(l.live_bytes_low) AS BIGINT) AS live_low,
-           CAST(ROUND(l.live_bytes_high) AS BIGINT) AS live_high,
-           CAST(ROUND(l.live_usable_bytes) AS BIGINT) AS usable,
-           CAST(ROUND(l.live_usable_bytes * l.live_bytes_low / NULLIF(l.live_bytes, 0)) AS BIGINT)
-               AS usable_low,
-           CAST(ROUND(l.live_usable_bytes * l.live_bytes_high / NULLIF(l.live_bytes, 0)) AS BIGINT)
-               AS usable_high
-      FROM moment m
-      JOIN reading r ON r.time_ns = m.time_ns
-      LEFT JOIN kinds k ON k.number = m.number AND k.place = 1
-      LEFT JOIN allocator a ON a.number = m.number AND a.place = 1
-      LEFT JOIN live l ON l.number = m.number AND l.place = 1
-     WHERE COALESCE(CAST($2 AS TEXT), m.moment) = m.moment
-),
--- what the heap takes in address space; more than is resident means pages never written
-footed AS (
-    SELECT m.*,
-           COALESCE(used, usable, 0) + COALESCE(free, 0) AS footprint
-      FROM measured m
-),
-split AS (
-    SELECT f.*,
-           CASE WHEN anonymous < footprint THEN anonymous - footprint ELSE 0 END AS untouched
-      FROM footed f
-),
-component (place, component, note) AS (
-    VALUES (1, 'live blocks', 'requested by the program and not freed'),
-           (2, 'rounding waste', 'given beyond the request'),
-           (3, 'allocator overhead', 'headers, thread caches; below 0: live estimate is high'),
-           (4, 'free in allocator', 'freed, but not given back to the system'),
-           (5, 'never touched', 'allocated, but no page behind it yet'),
-           (6, 'files', 'code, data and mapped files'),
-           (7, 'main stack', 'of the first thread'),
-           (8, 'shared memory', 'shared mappings without a file'),
-           (9, 'recorder', 'what recording itself holds'),
-           (10, 'unexplained', 'mappings that are no heap''s: thread stacks, direct mmap')
-),
-valued AS (
-    SELECT s.number, s.moment, s.time_ns, s.rss, c.place, c.component, c.note,
-           CASE c.place
-               WHEN 1 THEN live
-               WHEN 2 THEN usable - live
-               WHEN 3 THEN used - usable
-               WHEN 4 THEN free
-               WHEN 5 THEN untouched
-               WHEN 6 THEN files
-               WHEN 7 THEN main_stack
-               WHEN 8 THEN shared
-               WHEN 9 THEN recorder
-               ELSE rss - footprint - untouched - COALESCE(files, 0) - COALESCE(main_stack, 0)
-                   - COALESCE(shared, 0) - COALESCE(recorder, 0)
-           END AS bytes,
-           CASE c.place
-               WHEN 1 THEN live - live_low
-               WHEN 2 THEN (usable - live) - (usable_low - live_low)
-               WHEN 3 THEN usable_high - usable
-               WHEN 10 THEN CASE WHEN used IS NULL THEN usable_high - usable END
-           END AS below,
-           CASE c.place
-               WHEN 1 THEN live_high - live
-               WHEN 2 THEN (usable_high - live_high) - (usable - live)
-               WHEN 3 THEN usable - usable_low
-               WHEN 10 THEN CASE WHEN used IS NULL THEN usable - usable_low END
-           END AS above
-      FROM split s
-     CROSS JOIN component c
+component (part, component, note) AS (
+    VALUES ('live', 'live blocks', 'requested by the program and not freed'),
+           ('rounding', 'rounding waste', 'given beyond the request'),
+           ('headers', 'headers', 'in front of blocks, and the allocator''s own books'),
+           ('thread_caches', 'thread caches', 'freed, kept by threads for their next requests'),
+           ('free_partial', 'free between blocks', 'freed, on pages that other blocks pin or may'),
+           ('free_dirty', 'free pages', 'freed whole; the allocator returns them when it likes'),
+           ('free_top', 'free at the top', 'the end of a heap, which shrinks when it is trimmed'),
+           ('pool_free', 'unused in pools', 'reserved by pools and arenas, and not used'),
+           ('heap_free', 'unused in managed heaps', 'theirs, without an object'),
+           ('heap_garbage', 'garbage', 'dead objects until the next collection; estimated from it'),
+           ('mapped', 'mapped by the program', 'by mmap, past the allocator'),
+           ('static', 'static data', 'zeroed data (.bss) of code'),
+           ('thread_stacks', 'thread stacks', 'as deep as they ever were'),
+           ('main_stack', 'main stack', 'of the first thread'),
+           ('files', 'files', 'code, data and mapped files'),
+           ('shared', 'shared memory', 'shared mappings without a file'),
+           ('recorder', 'recorder', 'what recording itself holds'),
+           ('unexplained', 'unexplained', '')
 )
-SELECT moment,
-       time_ns,
-       component,
-       bytes,
-       bytes - COALESCE(below, 0) AS bytes_low,
-       bytes + COALESCE(above, 0) AS bytes_high,
-       CAST(ROUND(CAST(bytes * 1.0 / NULLIF(rss, 0) AS NUMERIC), 4) AS DOUBLE PRECISION) AS share,
-       note,
-       rss AS rss_bytes
-  FROM valued
- ORDER BY number, place
+SELECT m.moment,
+       m.time_ns,
+       c.component,
+       p.bytes,
+       p.bytes_low,
+       p.bytes_high,
+       CAST(ROUND(CAST(p.bytes * 1.0 / NULLIF(m.rss_bytes, 0) AS NUMERIC), 4) AS DOUBLE PRECISION)
+           AS share,
+       CASE WHEN p.part = 'unexplained' THEN m.reason ELSE c.note END AS note,
+       m.rss_bytes
+  FROM moment m
+  JOIN rss_part p ON p.run_id = m.run_id AND p.time_ns = m.time_ns
+  JOIN component c ON c.part = p.part
+ WHERE p.bytes > 0
+    OR p.part = 'unexplained'
+    OR p.bytes IS NULL AND p.part NOT IN ('free_dirty', 'free_top') -- not every allocator has both
+ ORDER BY m.number, p.place

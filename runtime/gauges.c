@@ -91,6 +91,7 @@ enum { ALLOCATOR_IDLE, ALLOCATOR_WANTED, ALLOCATOR_BEING_READ, ALLOCATOR_READ };
 /* The drain thread's memory of what it told. */
 static struct {
     uint64_t process_ns, memory_ns, allocator_ns, told_ns; /* next time each is due; last told */
+    uint64_t answer_cost_ns;                               /* since the last look */
     uint64_t asked_ns;                        /* the allocator is waited for since; 0: it is not */
     uint64_t residence_ns, residence_cost_ns; /* last read, and what it took */
     uint64_t rss, data;
@@ -360,7 +361,9 @@ static void tell_allocator(struct mr_encoder *encoder, uint64_t now_ns)
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)
         if (told[i].value != MR_UNTOLD)
             mr_gauges_tell(encoder, allocator.ticks, told[i].metric, told[i].value);
-    state.allocator_ns = now_ns + pause_after(allocator.cost_ns);
+    state.allocator_ns =
+        now_ns + allocator.cost_ns * PEAK_RATIO; /* looks are further apart as a rule */
+    state.answer_cost_ns = allocator.cost_ns;
     state.asked_ns = 0;
     mr_store_relaxed(step, ALLOCATOR_IDLE);
 }
@@ -413,5 +416,6 @@ void mr_gauges_tick(struct mr_encoder *encoder, uint64_t now_ns, bool final)
     read_faults(encoder);
     read_cgroup(encoder);
     tell_counters(encoder);
-    state.memory_ns = now_ns + pause_after(mr_thread_cpu_ns() - before);
+    state.memory_ns = now_ns + pause_after(mr_thread_cpu_ns() - before + state.answer_cost_ns);
+    state.answer_cost_ns = 0;
 }

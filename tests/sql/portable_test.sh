@@ -101,6 +101,8 @@ compare temporary NULL 1 "'stack'"
 compare sizes 1 "'live'"
 compare timeline 1 3
 compare rss 1 "'end'"
+compare rss 1 "'5.2'"
+compare rss_series 1 2
 compare flame 1 "'allocated'" "'blocks'"
 compare frame_causes 1 2 "'screen'" "'gc'"
 compare gc_causes 1 2 "'stack'"
