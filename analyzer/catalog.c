@@ -170,9 +170,9 @@ static status parse_key(struct parser *in, char *at)
     const struct {
         const char *key;
         const char **value;
-    } keys[] = {{"Reads", &report->reads},   {"Table", &report->table}, {"Bar", &report->bar},
-                {"Footer", &report->footer}, {"Empty", &report->empty}, {"Plain", &report->plain},
-                {"Caveat", &report->caveat}};
+    } keys[] = {{"Reads", &report->reads},   {"Table", &report->table},  {"Bar", &report->bar},
+                {"Footer", &report->footer}, {"Empty", &report->empty},  {"Plain", &report->plain},
+                {"With", &report->with},     {"Caveat", &report->caveat}};
     char *colon = strchr(at, ':');
 
     in->section = IN_NOTHING;

@@ -6,6 +6,8 @@
  *
  *   -- leaks: which sites leak, how fast and since when.       name and sentence
  *   -- Reads:    leak, stack                                   tables
+ *   -- With:     base                                          other recordings it needs: attached
+ *                                                              databases of these names
  *   -- Params:                                                 $n, name, type, meaning
  *   --   $1 run  ID  the run's id (default: the first)
  *   -- Columns:                                                name, type, meaning
@@ -69,7 +71,7 @@ struct catalog_report {
     const char *sentence;
     const char *origin; /* path of the user's file; NULL: shipped */
     const char *text;   /* the whole file */
-    const char *reads, *table, *bar, *footer, *empty, *plain, *caveat; /* NULL: not there */
+    const char *reads, *table, *bar, *footer, *empty, *plain, *caveat, *with; /* NULL: not there */
     struct catalog_parameter parameters[CATALOG_PARAMETERS_MAX];
     size_t parameter_count;
     struct catalog_column columns[CATALOG_COLUMNS_MAX];

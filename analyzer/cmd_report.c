@@ -4,9 +4,8 @@
 #include "command.h"
 #include "db.h"
 #include "diag.h"
-#include "query.h"
-#include "render.h"
 #include "report_head.h"
+#include "report_rows.h"
 #include "source.h"
 #include "suppressions.h"
 
@@ -143,11 +142,14 @@ static void print_list(const struct catalog *catalog)
 
     for (size_t i = 0; i < catalog->count; i++) {
         int length = (int)strlen(catalog->reports[i].name);
-        width = length > width ? length : width;
+        width = length > width && !catalog->reports[i].with ? length : width;
     }
     for (size_t i = 0; i < catalog->count; i++) {
         const struct catalog_report *report = &catalog->reports[i];
 
+        if (report->with) { /* memanalyze diff asks it */
+            continue;
+        }
         render_style(&out, STYLE_BOLD);
         printf("%-*s", width, report->name);
         render_style(&out, STYLE_NONE);
@@ -214,7 +216,10 @@ static int unknown_report(const struct catalog *catalog, const char *name)
     for (size_t i = 0; i < catalog->count; i++) {
         size_t used = strlen(list);
 
-        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", catalog->reports[i].name);
+        if (!catalog->reports[i].with) {
+            snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "",
+                     catalog->reports[i].name);
+        }
     }
     diag_error("there is no report \"%s\"", name);
     diag_detail("The reports are %s.", list);
@@ -302,44 +307,6 @@ static int64_t run_wanted(const struct query_parameter *values, size_t value_cou
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
-static status print_rows(const struct catalog_report *report, struct query *query,
-                         const struct render_options *out)
-{
-    size_t count = query_column_count(query);
-    struct render_column *columns = calloc(count, sizeof *columns);
-    struct cell *cells = calloc(count, sizeof *cells);
-    struct render_layout layout = {report->table, report->bar, report->footer, report->empty};
-    struct render *render = NULL;
-    status result = FAIL;
-
-    if (!columns || !cells) {
-        diag_error("could not print report \"%s\": out of memory", report->name);
-        goto done;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const struct catalog_column *documented;
-
-        columns[i].name = query_column_name(query, i);
-        documented = catalog_column(report, columns[i].name);
-        columns[i].type = documented ? documented->type : catalog_type_of_name(columns[i].name);
-    }
-    result = render_open(out, &layout, columns, count, &render);
-    while (result.code == STATUS_OK) {
-        result = query_step(query, cells);
-        if (result.code == STATUS_OK) {
-            result = render_row(render, cells);
-        }
-    }
-    if (result.code == STATUS_END) {
-        result = render_finish(render);
-    }
-done:
-    render_close(render);
-    free(columns);
-    free(cells);
-    return result;
-}
-
 static status suppress(const struct request *request, struct db *db)
 {
     struct suppressions *suppressions = NULL;
@@ -362,31 +329,29 @@ static status print_report(const struct request *request, const struct catalog *
     struct render_options out = render_options_for(stdout, format);
     struct query_parameter values[VALUES_MAX];
     size_t value_count;
-    char title[128];
-    struct query *query = NULL;
     struct source source;
 
+    if (report->with) {
+        diag_error("report \"%s\" compares recordings, and was given one", report->name);
+        diag_hint("memanalyze diff BEFORE AFTER asks it.");
+        return (status){STATUS_USAGE};
+    }
     if (!bind_values(request, report, values, &value_count)) {
         return (status){STATUS_USAGE};
     }
     TRY(source_open(path, &source));
-    snprintf(title, sizeof title, "report \"%s\"", report->name);
     int64_t run = run_wanted(values, value_count);
     status result = suppress(request, source.db);
     if (result.code == STATUS_OK && format == RENDER_TABLE) {
         result = report_head_run(source.db, &out, path, run);
     }
     if (result.code == STATUS_OK) {
-        result = query_open(source.db, title, report->text, values, value_count, &query);
-    }
-    if (result.code == STATUS_OK) {
-        result = print_rows(report, query, &out);
+        result = report_rows_print(source.db, report, values, value_count, &out);
     }
     if (result.code == STATUS_OK && format == RENDER_TABLE &&
         strcmp(report->name, "summary") == 0) {
         result = report_head_sparklines(source.db, catalog, &out, run);
     }
-    query_close(query);
     source_close(&source);
     return result.code == STATUS_OK && source.incomplete ? (status){STATUS_INCOMPLETE} : result;
 }

@@ -11,6 +11,7 @@ static const struct command *const commands[] = {
     &command_record,
     &command_import,
     &command_report,
+    &command_diff,
     &command_query,
     &command_info,
     &command_recover,

@@ -282,6 +282,118 @@ SELECT run_id, 'gc', COUNT(*) FROM gc WHERE end_ns IS NOT NULL GROUP BY run_id
 UNION ALL
 SELECT id, 'second', duration_ns / 1000000000.0 FROM run WHERE duration_ns > 0;
 
+-- When the units of `work` were finished, counted from 1.
+CREATE VIEW work_end AS
+SELECT f.run_id, 'frame' AS unit, f.number, f.begin_ns + f.duration_ns AS end_ns
+FROM frame_mark AS f
+JOIN frame_stream AS s ON s.id = f.stream_id
+WHERE f.duration_ns IS NOT NULL AND s.number = (SELECT MIN(first.number) FROM frame_stream AS first WHERE first.run_id = f.run_id)
+UNION ALL
+SELECT run_id, 'span', ROW_NUMBER() OVER (PARTITION BY run_id ORDER BY begin_ns + duration_ns, id), begin_ns + duration_ns
+FROM span
+WHERE parent_id IS NULL AND duration_ns IS NOT NULL
+UNION ALL
+SELECT run_id, 'eval', ROW_NUMBER() OVER (PARTITION BY run_id ORDER BY begin_ns + duration_ns, id), begin_ns + duration_ns
+FROM eval
+WHERE parent_id IS NULL AND duration_ns IS NOT NULL
+UNION ALL
+SELECT run_id, 'gc', ROW_NUMBER() OVER (PARTITION BY run_id ORDER BY end_ns, id), end_ns
+FROM gc
+WHERE end_ns IS NOT NULL;
+
+-- What each pool should be large enough for, by the chance (as in capacity_risk) that the next period, as long as the
+-- run, asks for more: by its predicted peak; where requests wait or are refused, by Erlang's formula, with no more
+-- connections than spans were ever in flight; too short a run: a fifth more than it wanted. `censored`: what it could
+-- not hold is not known, so it is half as much again at least, and should be measured again.
+CREATE VIEW pool_size AS
+SELECT
+    run_id, pool_id, risk, unit, slot, capacity, wanted, basis, censored,
+    -- whole slots
+    (CAST(size AS BIGINT) + slot - 1) / slot * slot AS size
+FROM (
+    SELECT
+        f.*, r.risk,
+        CASE
+            WHEN w.slots IS NOT NULL AND l.most < w.slots AND f.kind = 'connection' THEN 'spans'
+            WHEN w.slots IS NOT NULL THEN 'places'
+            WHEN k.bytes IS NOT NULL THEN f.method
+            ELSE 'short'
+        END AS basis,
+        CASE
+            WHEN w.slots IS NOT NULL AND l.most < w.slots AND f.kind = 'connection' THEN l.most * f.slot
+            WHEN f.censored = 1 AND f.capacity * 1.5 > COALESCE(w.slots * f.slot, k.bytes, f.wanted * 1.2)
+            THEN f.capacity * 1.5
+            ELSE COALESCE(w.slots * f.slot, k.bytes, f.wanted * 1.2)
+        END AS size
+    FROM (
+        SELECT
+            p.run_id, p.id AS pool_id, p.kind,
+            CASE WHEN p.kind = 'connection' AND COALESCE(p.slot_bytes, 1) = 1 THEN 'count' ELSE 'bytes' END AS unit,
+            COALESCE(p.capacity_bytes, p.capacity_slots * COALESCE(p.slot_bytes, 1)) AS capacity,
+            CASE
+                WHEN p.slot_bytes > 0 THEN p.slot_bytes
+                WHEN p.kind = 'connection' THEN 1
+                WHEN c.maximum > 65536 THEN 4096
+                ELSE 64
+            END AS slot,
+            c.maximum AS wanted, c.method, t.exhausted_count,
+            CASE
+                WHEN t.exhausted_count > 0 OR t.overflow_count > 0 AND COALESCE(t.reset_count, 0) = 0 THEN 1
+                ELSE 0
+            END AS censored
+        FROM pool AS p
+        JOIN capacity AS c ON c.run_id = p.run_id AND c.measure = 'pool' AND c.subject_id = p.id
+        JOIN (
+            SELECT run_id, pool_id, MAX(exhausted_count) AS exhausted_count, MAX(overflow_count) AS overflow_count,
+                MAX(reset_count) AS reset_count
+            FROM pool_tick
+            GROUP BY run_id, pool_id
+        ) AS t ON t.run_id = p.run_id AND t.pool_id = p.id
+    ) AS f
+    JOIN (
+        SELECT 0.5 AS risk UNION ALL SELECT 0.25 UNION ALL SELECT 0.1 UNION ALL SELECT 0.05 UNION ALL SELECT 0.025
+        UNION ALL SELECT 0.01 UNION ALL SELECT 0.001 UNION ALL SELECT 0.0001
+    ) AS r ON TRUE
+    LEFT JOIN capacity_risk AS k
+        ON k.run_id = f.run_id AND k.measure = 'pool' AND k.subject_id = f.pool_id AND k.risk = r.risk
+    LEFT JOIN (
+        SELECT w.run_id, w.pool_id, q.risk, MIN(w.slots) AS slots
+        FROM pool_wait AS w
+        JOIN (
+            SELECT 0.5 AS risk UNION ALL SELECT 0.25 UNION ALL SELECT 0.1 UNION ALL SELECT 0.05 UNION ALL SELECT 0.025
+            UNION ALL SELECT 0.01 UNION ALL SELECT 0.001 UNION ALL SELECT 0.0001
+        ) AS q ON w.waiting_share <= q.risk
+        GROUP BY w.run_id, w.pool_id, q.risk
+    ) AS w ON w.run_id = f.run_id AND w.pool_id = f.pool_id AND w.risk = r.risk
+    LEFT JOIN (SELECT run_id, MAX(in_flight_max) AS most FROM span_load GROUP BY run_id) AS l ON l.run_id = f.run_id
+) AS sized;
+
+-- What a span of a kind holds while it is in flight: bytes allocated in it times how long they lived, over its
+-- duration; and, by Little's law, how many of them are.
+CREATE VIEW span_need AS
+SELECT
+    run_id, kind, spans, in_flight, in_flight_max, duration_ns, per_second, held_bytes,
+    held_bytes * (1 - (1 - POWER(1 - 1 / (9 * n) - 1.96 / (3 * SQRT(n)), 3)) * spread) AS held_bytes_low,
+    held_bytes * (1 + ((n + 1) / n * POWER(1 - 1 / (9 * (n + 1)) + 1.96 / (3 * SQRT(n + 1)), 3) - 1) * spread)
+        AS held_bytes_high
+FROM (
+    SELECT
+        l.run_id, l.kind, l.spans, l.in_flight, l.in_flight_max, s.duration_ns,
+        l.spans * 1000000000.0 / NULLIF(l.last_ns - l.first_ns, 0) AS per_second,
+        s.held_byte_ns / NULLIF(s.all_ns, 0) AS held_bytes,
+        s.bytes * s.bytes / s.bytes_sq AS n, SQRT(s.bytes_var / s.bytes_sq) AS spread
+    FROM span_load AS l
+    LEFT JOIN (
+        SELECT
+            run_id, kind, AVG(duration_ns * 1.0) AS duration_ns, SUM(duration_ns * 1.0) AS all_ns,
+            SUM(held_byte_ns) AS held_byte_ns, SUM(bytes) AS bytes, NULLIF(SUM(bytes_sq), 0) AS bytes_sq,
+            SUM(bytes_var) AS bytes_var
+        FROM span
+        WHERE duration_ns IS NOT NULL
+        GROUP BY run_id, kind
+    ) AS s ON s.run_id = l.run_id AND s.kind = l.kind
+) AS summed;
+
 -- One row per scalar answer of a run. Names are dotted, and where they end in the name of a stream, kind, heap or
 -- pool there is, where it makes sense, one without it: of the one that is worst.
 --   value      in `unit`: bytes, count, ns, ratio (1 is everything), bytes_per_second, bytes_per_hour

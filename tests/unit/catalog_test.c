@@ -2,6 +2,7 @@
 /* The catalog against the statements: a report returns the columns that it documents. */
 #include "catalog.h"
 #include "check.h"
+#include "copies.h"
 #include "db.h"
 #include "embedded.h"
 #include "query.h"
@@ -26,6 +27,7 @@ static struct db *open_schema(void)
             }
         }
     }
+    attach_copies(db);
     return db;
 }
 

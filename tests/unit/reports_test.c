@@ -3,6 +3,7 @@
  * wide terminal, against tests/golden/<report>/. ACCEPT=1 writes what it finds.                    */
 #include "catalog.h"
 #include "check.h"
+#include "copies.h"
 #include "db.h"
 #include "distribution.h"
 #include "embedded.h"
@@ -16,7 +17,7 @@ static const struct golden {
     const char *report, *name;
     enum render_format format;
     size_t width;
-    const char *values[4]; /* of $1 ...; NULL: the default. Digits are a number */
+    const char *values[8]; /* of $1 ...; NULL: the default. Digits are a number */
 } goldens[] = {
 #define WHOLE(report)                                                                              \
     {report, "sampled.csv", RENDER_CSV, 80, {NULL}},                                               \
@@ -72,6 +73,16 @@ static const struct golden {
     {"gc_causes", "by_stack.csv", RENDER_CSV, 80, {NULL, NULL, "stack"}},
     {"gc_what_if", "three_quarters.csv", RENDER_CSV, 80, {NULL, "75"}},
     {"pretenuring", "by_class.csv", RENDER_CSV, 80, {NULL, NULL, "class", "60"}},
+    {"diff", "leaky_after.csv", RENDER_CSV, 80, {"1", "2"}},
+    {"diff", "leaky_after_120.txt", RENDER_TABLE, 120, {"1", "2"}},
+    {"diff", "itself.csv", RENDER_CSV, 80, {NULL}},
+    {"diff", "itself_all.csv", RENDER_CSV, 80, {NULL, NULL, NULL, NULL, NULL, NULL, "all"}},
+    {"diff", "by_function.csv", RENDER_CSV, 80, {"2", "1", NULL, "function", NULL, NULL, "all"}},
+    {"diff_figures", "leaky_after.csv", RENDER_CSV, 80, {"1", "2"}},
+    {"diff_figures", "itself_80.txt", RENDER_TABLE, 80, {NULL}},
+    {"diff_figures", "all.csv", RENDER_CSV, 80, {"2", "1", NULL, NULL, "all"}},
+    {"diff_work", "spans.csv", RENDER_CSV, 80, {NULL}},
+    {"diff_work", "seconds.csv", RENDER_CSV, 80, {"1", "2"}},
     {"frame_causes", "only_gc.csv", RENDER_CSV, 80, {NULL, "1", "screen", "gc"}},
 };
 
@@ -122,23 +133,24 @@ static struct db *open_fixture(void)
     char *fixture = read_file(path);
     CHECK_EQ(db_run(db, fixture).code, STATUS_OK);
     free(fixture);
+    attach_copies(db);
     return db;
 }
 
 static void print_report(struct db *db, const struct catalog_report *report,
                          const struct golden *golden, FILE *out)
 {
-    static const char *const numbers[] = {"$1", "$2", "$3", "$4"};
+    static const char *const numbers[] = {"$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8"};
     struct render_options options = {.format = golden->format, .out = out, .width = golden->width};
     struct render_layout layout = {report->table, report->bar, report->footer, report->empty};
-    struct query_parameter parameters[4];
+    struct query_parameter parameters[8];
     struct render_column columns[CATALOG_COLUMNS_MAX];
     struct cell cells[CATALOG_COLUMNS_MAX];
     struct query *query = NULL;
     struct render *render = NULL;
     status step;
 
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 8; i++) {
         const char *value = golden->values[i];
 
         parameters[i] = (struct query_parameter){numbers[i], {.kind = CELL_NULL}};
@@ -149,7 +161,7 @@ static void print_report(struct db *db, const struct catalog_report *report,
                                                 .text_bytes = strlen(value)};
         }
     }
-    if (!CHECK_EQ(query_open(db, report->name, report->text, parameters, 4, &query).code,
+    if (!CHECK_EQ(query_open(db, report->name, report->text, parameters, 8, &query).code,
                   STATUS_OK)) {
         return;
     }

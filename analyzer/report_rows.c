@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* report_rows.c -- see report_rows.h. */
+#include "report_rows.h"
+
+#include "diag.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static status print(const struct catalog_report *report, struct query *query,
+                    const struct render_options *out)
+{
+    size_t count = query_column_count(query);
+    struct render_column *columns = calloc(count, sizeof *columns);
+    struct cell *cells = calloc(count, sizeof *cells);
+    struct render_layout layout = {report->table, report->bar, report->footer, report->empty};
+    struct render *render = NULL;
+    status result = FAIL;
+
+    if (!columns || !cells) {
+        diag_error("could not print report \"%s\": out of memory", report->name);
+        goto done;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct catalog_column *documented;
+
+        columns[i].name = query_column_name(query, i);
+        documented = catalog_column(report, columns[i].name);
+        columns[i].type = documented ? documented->type : catalog_type_of_name(columns[i].name);
+    }
+    result = render_open(out, &layout, columns, count, &render);
+    while (result.code == STATUS_OK) {
+        result = query_step(query, cells);
+        if (result.code == STATUS_OK) {
+            result = render_row(render, cells);
+        }
+    }
+    if (result.code == STATUS_END) {
+        result = render_finish(render);
+    }
+done:
+    render_close(render);
+    free(columns);
+    free(cells);
+    return result;
+}
+
+status report_rows_print(struct db *db, const struct catalog_report *report,
+                         const struct query_parameter *parameters, size_t parameter_count,
+                         const struct render_options *out)
+{
+    char title[128];
+    struct query *query = NULL;
+
+    snprintf(title, sizeof title, "report \"%s\"", report->name);
+    TRY(query_open(db, title, report->text, parameters, parameter_count, &query));
+    status result = print(report, query, out);
+    query_close(query);
+    return result;
+}
+
+int report_rows_column(const struct query *query, const char *name)
+{
+    for (size_t i = 0; i < query_column_count(query); i++) {
+        if (strcmp(query_column_name(query, i), name) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}

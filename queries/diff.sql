@@ -1,0 +1,440 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- diff: which sites allocate or keep more than in an earlier run, by equal work, beyond chance.
+--
+-- Reads:    run, work, work_end, stack, stack_stat, stack_time
+-- With:     base
+-- Params:
+--   $1 run        ID     the later run's id (default: the first)
+--   $2 base-run   ID     the earlier run's, in base (default: the first)
+--   $3 limit      COUNT  rows of each measure to show (default: 20)
+--   $4 by         TEXT   auto|stack|caller|function: what makes a row; auto: stacks, and what only
+--                        many stacks together show by caller or function (default: auto)
+--   $5 per        TEXT   auto|frame|span|eval|gc|second|run: what counts as equal work (default:
+--                        auto, the first of frame, span and eval of which both ran 10; else second)
+--   $6 tolerance  COUNT  parts in a hundred that a site may change (default: 5)
+--   $7 changes    TEXT   real|all: all adds what changed no more than chance or the tolerance
+--                        explain (default: real)
+--   $8 measure    TEXT   both|allocated|live|peak (default: both, allocated and live)
+-- Columns:
+--   measure           GROUP  alive at the end, alive at the peak, allocated
+--   change            TEXT   grew, new, shrank, gone; same: within the tolerance; noise: chance explains it
+--   function          TEXT   innermost function that is not an allocator's
+--   was_bytes         BYTES  in the earlier run; allocated: until it had done as much work as the other,
+--                            when the unit is certain
+--   was_bytes_low     BYTES
+--   was_bytes_high    BYTES
+--   now_bytes         BYTES  in the later run, likewise
+--   now_bytes_low     BYTES
+--   now_bytes_high    BYTES
+--   delta_bytes       BYTES  now_bytes - was_bytes
+--   delta_bytes_low   BYTES
+--   delta_bytes_high  BYTES
+--   per_unit_bytes    BYTES  what changed for each unit of work; empty: no unit is certain
+--   unit              TEXT   frame, span, eval, gc, second, run
+--   was_samples       COUNT  behind was_bytes
+--   now_samples       COUNT  behind now_bytes
+--   stacks            COUNT  merged here, of both runs
+--   matched           TEXT   key: the same code; names: the same functions, in a renamed or rebuilt
+--                            program; function, caller: all stacks of it; none: only one run has it
+--   q                 RATIO  part of false ones to expect among changes as clear as this
+--   stack             STACK  of those merged the largest, innermost call first
+--   stack_key         KEY    the same for this stack on every machine
+--   all_rows          TOTAL  rows before the limit
+--   compared          TOTAL  comparisons made
+-- Table:    measure change function was_bytes now_bytes delta_bytes per_unit_bytes matched
+-- Footer:   {rows} of {all_rows} changes, found by {compared} comparisons
+-- Empty:    no site changed by more than chance and the tolerance explain
+-- Caveat:   two runs of a program that does not repeat itself differ, and that is no chance of sampling.
+WITH chosen AS (
+    SELECT n.id AS now_id, w.id AS was_id,
+           n.duration_ns AS now_ns, w.duration_ns AS was_ns,
+           n.bucket_ns AS now_bucket_ns, w.bucket_ns AS was_bucket_ns,
+           COALESCE(n.interval_bytes, 1) * 1.0 AS now_interval,
+           COALESCE(w.interval_bytes, 1) * 1.0 AS was_interval
+      FROM run n
+      JOIN base.run w
+        ON w.id = COALESCE(CAST($2 AS BIGINT), (SELECT MIN(id) FROM base.run))
+     WHERE n.id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
+),
+offered AS (
+    SELECT n.unit, w.units AS was_units, n.units AS now_units,
+           CASE n.unit WHEN 'frame' THEN 1 WHEN 'span' THEN 2 WHEN 'eval' THEN 3 ELSE 4 END AS place
+      FROM chosen c
+      JOIN work n ON n.run_id = c.now_id
+      JOIN base.work w ON w.run_id = c.was_id AND w.unit = n.unit
+     WHERE CASE COALESCE(CAST($5 AS TEXT), 'auto')
+               WHEN 'auto' THEN n.unit = 'second'
+                             OR (n.unit <> 'gc' AND w.units >= 10 AND n.units >= 10)
+               ELSE n.unit = CAST($5 AS TEXT)
+           END
+),
+-- without a unit that was asked for, seconds may be work or may be waiting: then a change must show both ways
+unit AS (
+    SELECT c.*,
+           COALESCE(o.unit, 'run') AS unit,
+           COALESCE(o.was_units, 1) AS was_units,
+           COALESCE(o.now_units, 1) AS now_units,
+           CASE WHEN o.unit = 'second' AND COALESCE(CAST($5 AS TEXT), 'auto') = 'auto' THEN 1 ELSE 0 END
+               AS doubtful
+      FROM chosen c
+      LEFT JOIN (SELECT * FROM offered ORDER BY place LIMIT 1) o ON TRUE
+),
+-- when the longer run had done as much as the other one; NULL: it is the shorter
+cut AS MATERIALIZED (
+    SELECT u.*,
+           CASE
+               WHEN was_units > now_units AND unit = 'second' THEN now_ns
+               WHEN was_units > now_units
+               THEN (SELECT MAX(e.end_ns)
+                       FROM base.work_end e
+                      WHERE e.run_id = was_id AND e.unit = u.unit AND e.number <= now_units)
+           END AS was_cut_ns,
+           CASE
+               WHEN now_units > was_units AND unit = 'second' THEN was_ns
+               WHEN now_units > was_units
+               THEN (SELECT MAX(e.end_ns)
+                       FROM work_end e
+                      WHERE e.run_id = now_id AND e.unit = u.unit AND e.number <= was_units)
+           END AS now_cut_ns
+      FROM unit u
+),
+-- the part of what a stack allocated before the cut
+was_part AS (
+    SELECT t.stack_id,
+           SUM(t.alloc_bytes * CASE
+                   WHEN c.was_cut_ns >= (t.bucket + 1) * c.was_bucket_ns THEN 1.0
+                   WHEN c.was_cut_ns <= t.bucket * c.was_bucket_ns THEN 0.0
+                   ELSE (c.was_cut_ns - t.bucket * c.was_bucket_ns) * 1.0 / c.was_bucket_ns
+               END) / NULLIF(SUM(t.alloc_bytes), 0) AS part
+      FROM cut c
+      JOIN base.stack_time t ON t.run_id = c.was_id
+     WHERE c.was_cut_ns IS NOT NULL
+     GROUP BY t.stack_id
+),
+now_part AS (
+    SELECT t.stack_id,
+           SUM(t.alloc_bytes * CASE
+                   WHEN c.now_cut_ns >= (t.bucket + 1) * c.now_bucket_ns THEN 1.0
+                   WHEN c.now_cut_ns <= t.bucket * c.now_bucket_ns THEN 0.0
+                   ELSE (c.now_cut_ns - t.bucket * c.now_bucket_ns) * 1.0 / c.now_bucket_ns
+               END) / NULLIF(SUM(t.alloc_bytes), 0) AS part
+      FROM cut c
+      JOIN stack_time t ON t.run_id = c.now_id
+     WHERE c.now_cut_ns IS NOT NULL
+     GROUP BY t.stack_id
+),
+wanted (measure) AS (
+    SELECT m.measure
+      FROM (SELECT 'allocated' AS measure UNION ALL SELECT 'live' UNION ALL SELECT 'peak') m
+     WHERE CASE COALESCE(CAST($8 AS TEXT), 'both')
+               WHEN 'both' THEN m.measure <> 'peak'
+               ELSE m.measure = CAST($8 AS TEXT)
+           END
+),
+-- both runs' sums; by equal work `part` of the samples counts, and stands for `factor` of what it did
+entry AS MATERIALIZED (
+    SELECT 0 AS later, x.measure, x.samples, x.bytes, x.bytes_sq, x.bytes_var,
+           CASE WHEN x.measure = 'allocated' THEN COALESCE(p.part, 1.0) ELSE 1.0 END AS part,
+           CASE WHEN x.measure <> 'allocated' AND c.was_cut_ns IS NOT NULL THEN c.now_units / c.was_units ELSE 1.0 END
+               AS factor,
+           COALESCE(s.key, '') AS key, COALESCE(s.names_key, '') AS names_key,
+           COALESCE(s.function, '?') AS function, COALESCE(s.caller, '') AS caller, COALESCE(s.text, '') AS text
+      FROM cut c
+      JOIN base.stack_stat x ON x.run_id = c.was_id
+      JOIN wanted w ON w.measure = x.measure
+      LEFT JOIN was_part p ON p.stack_id = x.stack_id
+      LEFT JOIN base.stack s ON s.id = x.stack_id
+     UNION ALL
+    SELECT 1, x.measure, x.samples, x.bytes, x.bytes_sq, x.bytes_var,
+           CASE WHEN x.measure = 'allocated' THEN COALESCE(p.part, 1.0) ELSE 1.0 END,
+           CASE WHEN x.measure <> 'allocated' AND c.now_cut_ns IS NOT NULL THEN c.was_units / c.now_units ELSE 1.0 END,
+           COALESCE(s.key, ''), COALESCE(s.names_key, ''),
+           COALESCE(s.function, '?'), COALESCE(s.caller, ''), COALESCE(s.text, '')
+      FROM cut c
+      JOIN stack_stat x ON x.run_id = c.now_id
+      JOIN wanted w ON w.measure = x.measure
+      LEFT JOIN now_part p ON p.stack_id = x.stack_id
+      LEFT JOIN stack s ON s.id = x.stack_id
+),
+-- the same code in both runs
+keyed AS (
+    SELECT e.*,
+           MAX(later) OVER same - MIN(later) OVER same AS by_key,
+           MAX(CASE WHEN later = 1 THEN function END) OVER same AS key_function,
+           MAX(CASE WHEN later = 1 THEN caller END) OVER same AS key_caller
+      FROM entry e
+    WINDOW same AS (PARTITION BY key)
+),
+-- of the rest, the same functions
+named AS (
+    SELECT k.*,
+           CASE WHEN by_key = 0 THEN MAX(later) OVER same - MIN(later) OVER same ELSE 0 END AS by_names,
+           COALESCE(key_function, MAX(CASE WHEN later = 1 THEN function END) OVER same) AS new_function,
+           COALESCE(key_caller, MAX(CASE WHEN later = 1 THEN caller END) OVER same) AS new_caller
+      FROM keyed k
+    WINDOW same AS (PARTITION BY by_key, names_key)
+),
+-- what the later run calls a function: where there are no symbols, its name has the program's name in it
+called AS MATERIALIZED (
+    SELECT later, measure, samples, bytes, bytes_sq, bytes_var, part, factor, key, names_key, text, by_key, by_names,
+           COALESCE(new_function, MAX(new_function) OVER (PARTITION BY later, function), function) AS function,
+           COALESCE(new_caller, MAX(new_caller) OVER (PARTITION BY later, caller), caller) AS caller
+      FROM named n
+),
+-- each stack is in one row of each level: 1 stacks, 2 callers, 3 functions
+member AS (
+    SELECT c.*, l.level,
+           CASE
+               WHEN l.level = 1 AND by_key = 1 THEN 'key'
+               WHEN l.level = 1 AND by_names = 1 THEN 'names'
+               WHEN l.level = 2 THEN 'caller'
+               ELSE 'function'
+           END AS matched,
+           CASE
+               WHEN l.level = 1 AND by_key = 1 THEN key
+               WHEN l.level = 1 AND by_names = 1 THEN names_key
+               WHEN l.level = 2 THEN function || ' < ' || caller
+               ELSE function
+           END AS identity
+      FROM called c
+      JOIN (SELECT 1 AS level, 'stack' AS name UNION ALL SELECT 2, 'caller' UNION ALL SELECT 3, 'function') l
+        ON COALESCE(CAST($4 AS TEXT), 'auto') IN ('auto', l.name)
+),
+-- the largest stack speaks for its row, one of the later run before one of the earlier
+placed AS (
+    SELECT m.*,
+           ROW_NUMBER() OVER (PARTITION BY level, matched, identity, measure ORDER BY later DESC, bytes DESC, key) AS place
+      FROM member m
+),
+summed AS (
+    SELECT level, matched, identity, measure,
+           COUNT(*) AS stacks,
+           MAX(CASE WHEN place = 1 THEN function END) AS function,
+           MAX(CASE WHEN place = 1 THEN caller END) AS caller,
+           MAX(CASE WHEN place = 1 THEN text END) AS stack,
+           MAX(CASE WHEN place = 1 THEN key END) AS stack_key,
+           MIN(later) AS first_side, MAX(later) AS last_side,
+           SUM(CASE later WHEN 0 THEN samples * part ELSE 0.0 END) AS was_samples,
+           SUM(CASE later WHEN 0 THEN bytes ELSE 0.0 END) AS was_bytes,
+           SUM(CASE later WHEN 0 THEN bytes_sq ELSE 0.0 END) AS was_bytes_sq,
+           SUM(CASE later WHEN 0 THEN bytes_var ELSE 0.0 END) AS was_bytes_var,
+           SUM(CASE later WHEN 0 THEN bytes * part * factor ELSE 0.0 END) AS was_equal,
+           SUM(CASE later WHEN 0 THEN bytes_sq * part * factor * factor ELSE 0.0 END) AS was_equal_sq,
+           SUM(CASE later WHEN 0 THEN bytes_var * part * factor * factor ELSE 0.0 END) AS was_equal_var,
+           SUM(CASE later WHEN 1 THEN samples * part ELSE 0.0 END) AS now_samples,
+           SUM(CASE later WHEN 1 THEN bytes ELSE 0.0 END) AS now_bytes,
+           SUM(CASE later WHEN 1 THEN bytes_sq ELSE 0.0 END) AS now_bytes_sq,
+           SUM(CASE later WHEN 1 THEN bytes_var ELSE 0.0 END) AS now_bytes_var,
+           SUM(CASE later WHEN 1 THEN bytes * part * factor ELSE 0.0 END) AS now_equal,
+           SUM(CASE later WHEN 1 THEN bytes_sq * part * factor * factor ELSE 0.0 END) AS now_equal_sq,
+           SUM(CASE later WHEN 1 THEN bytes_var * part * factor * factor ELSE 0.0 END) AS now_equal_var
+      FROM placed
+     GROUP BY level, matched, identity, measure
+),
+-- 1 by equal work; 2 as they are, where a level need not follow the work or the unit is in doubt
+reading AS (
+    SELECT s.*, r.reading, c.unit, c.doubtful, c.was_interval / c.now_interval AS coarser,
+           CASE WHEN c.was_units < c.now_units THEN c.was_units ELSE c.now_units END AS units,
+           CASE r.reading WHEN 1 THEN was_equal ELSE was_bytes END AS was,
+           CASE r.reading WHEN 1 THEN was_equal_sq ELSE was_bytes_sq END AS was_sq,
+           CASE r.reading WHEN 1 THEN was_equal_var ELSE was_bytes_var END AS was_var,
+           CASE r.reading WHEN 1 THEN now_equal ELSE now_bytes END AS now,
+           CASE r.reading WHEN 1 THEN now_equal_sq ELSE now_bytes_sq END AS now_sq,
+           CASE r.reading WHEN 1 THEN now_equal_var ELSE now_bytes_var END AS now_var
+      FROM summed s
+     CROSS JOIN cut c
+      JOIN (SELECT 1 AS reading UNION ALL SELECT 2) r
+        ON r.reading = 1
+        OR ((c.was_cut_ns IS NOT NULL OR c.now_cut_ns IS NOT NULL) AND (s.measure <> 'allocated' OR c.doubtful = 1))
+),
+-- bytes that one effective sample stands for; of a run without any, as in the other one
+weighed AS (
+    SELECT r.*,
+           CASE WHEN was > 0 THEN was_sq / was ELSE now_sq / now * coarser END AS was_weight,
+           CASE WHEN now > 0 THEN now_sq / now ELSE was_sq / was / coarser END AS now_weight,
+           SQRT((was_var + now_var) / (was_sq + now_sq)) AS spread
+      FROM reading r
+     WHERE was_sq + now_sq > 0
+),
+-- given how many there are of both, how many are of the later run
+expected AS (
+    SELECT w.*,
+           was / was_weight AS was_n, now / now_weight AS now_n,
+           (was / was_weight + now / now_weight) * was_weight / (was_weight + now_weight) AS now_expected,
+           (was / was_weight + now / now_weight) * now_weight / (was_weight + now_weight) AS was_expected
+      FROM weighed w
+),
+-- half a sample nearer to what was expected: the correction for continuity
+corrected AS (
+    SELECT e.*,
+           CASE WHEN now_n > now_expected THEN 1 ELSE -1 END AS sign,
+           CASE
+               WHEN now_n - now_expected > 0.5 THEN now_n - 0.5
+               WHEN now_expected - now_n > 0.5 THEN now_n + 0.5
+               ELSE now_expected
+           END AS now_near,
+           CASE
+               WHEN now_n - now_expected > 0.5 THEN was_n + 0.5
+               WHEN now_expected - now_n > 0.5 THEN was_n - 0.5
+               ELSE was_expected
+           END AS was_near
+      FROM expected e
+),
+-- the signed root of the deviance of a binomial count, narrowed as the intervals are; exact sums have no chance in them
+scored AS (
+    SELECT k.*,
+           CASE
+               WHEN spread < 0.000001
+               THEN CASE WHEN ABS(now - was) > 0.000000001 * (now + was) THEN 37.0 ELSE 0.0 END
+               ELSE SQRT(ABS(2 * (
+                   CASE WHEN now_near > 0 THEN now_near * LN(now_near / now_expected) ELSE 0 END
+                   + CASE WHEN was_near > 0 THEN was_near * LN(was_near / was_expected) ELSE 0 END))) / spread
+           END AS size
+      FROM corrected k
+),
+judged AS (
+    SELECT s.*,
+           CASE
+               WHEN MIN(sign * size) OVER readings > 0 OR MAX(sign * size) OVER readings < 0
+               THEN MIN(CASE WHEN size > 37 THEN 37.0 ELSE size END) OVER readings
+               ELSE 0.0
+           END AS z,
+           CASE
+               WHEN MIN(now - was - COALESCE(CAST($6 AS BIGINT), 5) / 100.0 * was) OVER readings > 0
+                   OR MAX(now - was + COALESCE(CAST($6 AS BIGINT), 5) / 100.0 * was) OVER readings < 0
+               THEN 1 ELSE 0
+           END AS beyond,
+           -- fewer can prove nothing
+           CASE WHEN MIN(was_n + now_n) OVER readings >= 6 OR MAX(spread) OVER readings < 0.000001 THEN 1 ELSE 0 END
+               AS testable
+      FROM scored s
+    WINDOW readings AS (PARTITION BY level, matched, identity, measure)
+),
+-- the normal tail: Karagiannidis and Lioumpas, IEEE Communications Letters 11 (2007)
+tailed AS MATERIALIZED (
+    SELECT j.*,
+           CASE
+               WHEN testable = 0 THEN NULL
+               WHEN z > 0.1 THEN 2 * (1 - EXP(-1.4 * z)) * EXP(-z * z / 2) / (1.135 * 2.5066282746 * z)
+               ELSE 1.0
+           END AS p
+      FROM judged j
+     WHERE reading = 1
+),
+counted AS (
+    SELECT t.*,
+           COUNT(p) OVER () AS compared,
+           ROW_NUMBER() OVER (ORDER BY testable DESC, p, level, matched, identity, measure) AS p_place
+      FROM tailed t
+),
+-- false discoveries: Benjamini and Hochberg (1995)
+controlled AS (
+    SELECT k.*, MIN(p * compared / p_place) OVER (ORDER BY p_place DESC ROWS UNBOUNDED PRECEDING) AS q
+      FROM counted k
+),
+decided AS (
+    SELECT k.*,
+           CASE WHEN k.testable = 1 AND k.q <= 0.01 AND k.beyond = 1 THEN 1 ELSE 0 END AS is_real,
+           CASE
+               WHEN k.testable = 0 OR k.q > 0.01 THEN 'noise'
+               WHEN k.beyond = 0 THEN 'same'
+               WHEN k.first_side = 1 THEN 'new'
+               WHEN k.last_side = 0 THEN 'gone'
+               WHEN k.now_equal > k.was_equal THEN 'grew'
+               ELSE 'shrank'
+           END AS change
+      FROM controlled k
+),
+-- whether fewer stacks of the same already say it
+heard AS (
+    SELECT d.*,
+           CASE level
+               WHEN 3 THEN MAX(CASE WHEN level < 3 THEN is_real ELSE 0 END) OVER (PARTITION BY measure, function)
+               WHEN 2 THEN MAX(CASE WHEN level = 1 THEN is_real ELSE 0 END) OVER (PARTITION BY measure, function, caller)
+                   + MAX(CASE WHEN level = 1 AND matched = 'function' THEN is_real ELSE 0 END)
+                       OVER (PARTITION BY measure, function)
+               ELSE 0
+           END AS told
+      FROM decided d
+),
+speaking AS MATERIALIZED (
+    SELECT h.*
+      FROM heard h
+     WHERE COALESCE(CAST($4 AS TEXT), 'auto') <> 'auto' AND COALESCE(CAST($7 AS TEXT), 'real') = 'all'
+        OR is_real = 1 AND told = 0
+        OR level = 1 AND COALESCE(CAST($7 AS TEXT), 'real') = 'all'
+),
+-- levels as they are, flows by equal work when that is certain
+shown AS MATERIALIZED (
+    SELECT s.*,
+           CASE WHEN measure = 'allocated' AND doubtful = 0 THEN was_equal ELSE was_bytes END AS a,
+           CASE WHEN measure = 'allocated' AND doubtful = 0 THEN was_equal_sq ELSE was_bytes_sq END AS a_sq,
+           CASE WHEN measure = 'allocated' AND doubtful = 0 THEN was_equal_var ELSE was_bytes_var END AS a_var,
+           CASE WHEN measure = 'allocated' AND doubtful = 0 THEN now_equal ELSE now_bytes END AS b,
+           CASE WHEN measure = 'allocated' AND doubtful = 0 THEN now_equal_sq ELSE now_bytes_sq END AS b_sq,
+           CASE WHEN measure = 'allocated' AND doubtful = 0 THEN now_equal_var ELSE now_bytes_var END AS b_var
+      FROM speaking s
+),
+numbered AS MATERIALIZED (
+    SELECT s.*,
+           CASE WHEN a_sq > 0 THEN a * a / a_sq ELSE 1.0 END AS a_n,
+           CASE WHEN b_sq > 0 THEN b * b / b_sq ELSE 1.0 END AS b_n,
+           CASE WHEN a_sq > 0 THEN SQRT(a_var / a_sq) ELSE 0.0 END AS a_spread,
+           CASE WHEN b_sq > 0 THEN SQRT(b_var / b_sq) ELSE 0.0 END AS b_spread
+      FROM shown s
+),
+-- as in views.sql; of nothing sampled, Garwood's bound for a count of 0
+bounded AS MATERIALIZED (
+    SELECT n.*,
+           a * (1 - (1 - POWER(1 - 1 / (9 * a_n) - 1.96 / (3 * SQRT(a_n)), 3)) * a_spread) AS a_low,
+           CASE WHEN a_sq > 0
+                THEN a * (1 + ((a_n + 1) / a_n * POWER(1 - 1 / (9 * (a_n + 1)) + 1.96 / (3 * SQRT(a_n + 1)), 3) - 1)
+                    * a_spread)
+                ELSE 3.689 * b_sq / NULLIF(b, 0) * b_spread * coarser END AS a_high,
+           b * (1 - (1 - POWER(1 - 1 / (9 * b_n) - 1.96 / (3 * SQRT(b_n)), 3)) * b_spread) AS b_low,
+           CASE WHEN b_sq > 0
+                THEN b * (1 + ((b_n + 1) / b_n * POWER(1 - 1 / (9 * (b_n + 1)) + 1.96 / (3 * SQRT(b_n + 1)), 3) - 1)
+                    * b_spread)
+                ELSE 3.689 * a_sq / NULLIF(a, 0) * a_spread / coarser END AS b_high
+      FROM numbered n
+),
+ranked AS (
+    SELECT x.*,
+           COUNT(*) OVER () AS all_rows,
+           ROW_NUMBER() OVER (
+               PARTITION BY measure
+               ORDER BY is_real DESC, CASE WHEN b > a THEN 1 ELSE 2 END, ABS(b - a) DESC, function, stack_key, identity
+           ) AS place
+      FROM bounded x
+)
+SELECT CASE measure WHEN 'live' THEN 'alive at the end' WHEN 'peak' THEN 'alive at the peak' ELSE 'allocated' END
+           AS measure,
+       change,
+       CASE level WHEN 2 THEN identity ELSE function END AS function,
+       CAST(ROUND(a) AS BIGINT) AS was_bytes,
+       CAST(ROUND(a_low) AS BIGINT) AS was_bytes_low,
+       CAST(ROUND(a_high) AS BIGINT) AS was_bytes_high,
+       CAST(ROUND(b) AS BIGINT) AS now_bytes,
+       CAST(ROUND(b_low) AS BIGINT) AS now_bytes_low,
+       CAST(ROUND(b_high) AS BIGINT) AS now_bytes_high,
+       CAST(ROUND(b - a) AS BIGINT) AS delta_bytes,
+       CAST(ROUND(b - a - SQRT((b - b_low) * (b - b_low) + (a_high - a) * (a_high - a))) AS BIGINT)
+           AS delta_bytes_low,
+       CAST(ROUND(b - a + SQRT((b_high - b) * (b_high - b) + (a - a_low) * (a - a_low))) AS BIGINT)
+           AS delta_bytes_high,
+       CASE WHEN doubtful = 0 AND unit <> 'run'
+            THEN CAST(ROUND(CAST((now_equal - was_equal) / NULLIF(units, 0) AS NUMERIC), 1) AS DOUBLE PRECISION)
+       END AS per_unit_bytes,
+       unit,
+       CAST(ROUND(was_samples) AS BIGINT) AS was_samples,
+       CAST(ROUND(now_samples) AS BIGINT) AS now_samples,
+       stacks,
+       CASE WHEN first_side = last_side THEN 'none' ELSE matched END AS matched,
+       CAST(ROUND(CAST(q AS NUMERIC), 6) AS DOUBLE PRECISION) AS q,
+       stack,
+       stack_key,
+       all_rows,
+       compared
+  FROM ranked
+ WHERE place <= COALESCE(CAST($3 AS BIGINT), 20)
+ ORDER BY CASE measure WHEN 'live' THEN 1 WHEN 'peak' THEN 2 ELSE 3 END, place
