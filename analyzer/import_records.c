@@ -244,6 +244,9 @@ static status end_block(struct import *import, const struct block *block, uint64
                      told.at[VOICE_GENERATIONS] >= ROLLUP_OLD;
         TRY(leak_classes_died(import->classes, class_of(&told), &rolled, death_ns));
     }
+    if (block->kind == KIND_OBJECT) {
+        waterfall_rows_object(&import->waterfall, &rolled, -1);
+    }
     TRY(rollup_free(import->rollup, &rolled, death_ns));
     return write_sample(import, block, rolled.weight, death_ns,
                         thread == NOBODY ? 0 : import->run.thread_rows[thread].id, &told);
@@ -282,6 +285,9 @@ static status on_alloc(struct import *import, struct block *block, uint64_t key,
 
         voice_object(import->voice, block->context, &heap, &class);
         TRY(leak_classes_born(import->classes, heap, class, &rolled));
+    }
+    if (block->kind == KIND_OBJECT) {
+        waterfall_rows_object(&import->waterfall, &rolled, 1);
     }
     return rollup_alloc(import->rollup, &rolled);
 }

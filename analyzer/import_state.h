@@ -63,8 +63,8 @@ struct import {
     struct import_ticks *ticks;
     struct stack_table *stacks;
     struct rollup *rollup;
-    struct lifetimes *lifetimes;
     struct leak_classes *classes;
+    struct lifetimes *lifetimes;
     struct voice *voice;
     struct waterfall_rows waterfall;
     struct symbolizer *symbolizer;
