@@ -168,6 +168,12 @@ void leak_explain(const struct leak_site *site, struct leak_finding *out)
                site->garbage_ns != UNKNOWN && !out->outlived
                    ? "; no garbage that waits, since a collection began after their birth"
                    : "");
+    } else if (site->garbage_ns != UNKNOWN) {
+        REASON(
+            out,
+            "%s; no collection ever freed one; no start-up data, since they go on coming; an unbounded "
+            "cache would look the same.",
+            evidence);
     } else if (out->verdict == LEAK_GROWING) {
         REASON(out,
                "%s; nothing from this site was ever freed, but the other sites too kept %.0f %% of "

@@ -183,7 +183,8 @@ static void be_witness(const struct leak_list *list, const struct scope *scope)
 /* Whether the verdict on the site leaves open what these blocks are. */
 static bool is_open(const struct leak_row *row)
 {
-    return !row || row->finding.verdict == LEAK_UNDECIDED || row->finding.verdict == LEAK_STEADY;
+    return !row || (!row->dropped && (row->finding.verdict == LEAK_UNDECIDED ||
+                                      row->finding.verdict == LEAK_STEADY));
 }
 
 static void count_open(const struct leak_list *list, struct scope *scope, struct leak_site *site,
@@ -203,7 +204,6 @@ static void count_open(const struct leak_list *list, struct scope *scope, struct
         site->live_samples += left->sums.samples;
         site->oldest_birth_ns =
             left->first_ns < site->oldest_birth_ns ? left->first_ns : site->oldest_birth_ns;
-        leak_sums_add(&row->live, &left->sums);
         row->stacks += left->stack_id != last;
         last = left->stack_id;
         if (left->sums.bytes > most) {
@@ -216,16 +216,24 @@ static void count_open(const struct leak_list *list, struct scope *scope, struct
     }
 }
 
-static void take_over(const struct leak_list *list, const struct scope *scope)
+/* A site most of whose survivors they are is one with the finding; others keep the rest. */
+static void take_over(const struct leak_list *list, const struct scope *scope, struct leak_row *row)
 {
     for (size_t first = 0, next; first < scope->left_count; first = next) {
-        struct leak_row *row = leak_row_of(list, scope->left[first].stack_id);
+        struct leak_row *site = leak_row_of(list, scope->left[first].stack_id);
         struct sums sums;
         uint64_t scopes;
 
         next = stack_sums(scope, first, &sums, &scopes);
-        if (row && is_open(row)) {
-            leak_row_subtract(row, &sums);
+        if (!is_open(site)) {
+            continue;
+        }
+        if (site && 2 * sums.bytes >= site->live.bytes) {
+            sums = site->live;
+        }
+        leak_sums_add(&row->live, &sums);
+        if (site) {
+            leak_row_subtract(site, &sums);
         }
     }
 }
@@ -264,7 +272,7 @@ static status judge_scope(struct leak_list *list, struct scope *scope)
     if (!leak_is_found(&row)) {
         return OK;
     }
-    take_over(list, scope);
+    take_over(list, scope, &row);
     row.samples = site.samples;
     row.live_samples = site.live_samples;
     row.oldest_birth_ns = site.oldest_birth_ns;

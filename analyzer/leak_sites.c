@@ -41,6 +41,12 @@ static const struct site *site_of(const struct leak_list *list, uint32_t stack_i
     return rollup_site(list->input->rollup, stack_id);
 }
 
+static uint64_t mixed(uint64_t key, uint64_t value)
+{
+    key = (key ^ (value + 1)) * UINT64_C(0x9e3779b97f4a7c15);
+    return key ^ key >> 29;
+}
+
 /* Equal for stacks that share the innermost `frames` frames from the site on, and the heap. */
 static uint64_t group_key(const struct leak_list *list, uint32_t stack_id, uint32_t frames)
 {
@@ -48,11 +54,10 @@ static uint64_t group_key(const struct leak_list *list, uint32_t stack_id, uint3
     bool truncated;
     const uint32_t *at = stack_table_frames(list->input->stacks, stack_id, &count, &truncated);
     uint32_t first = stack_table_site_depth(list->input->stacks, stack_id);
-    uint64_t key = UINT64_C(0xcbf29ce484222325) + leak_classes_heap(list->input->classes, stack_id);
+    uint64_t key = mixed(0, leak_classes_heap(list->input->classes, stack_id));
 
     for (uint32_t i = first; i < count && i < first + frames; i++) {
-        key = (key ^ at[i]) * UINT64_C(0x9e3779b97f4a7c15);
-        key ^= key >> 29;
+        key = mixed(key, at[i]);
     }
     return key;
 }

@@ -263,8 +263,10 @@ static void measure_leak(const struct leak_site *site, const struct cohorts *coh
     out->rate_bytes_per_hour = since.survivor_bytes / hours;
     out->rate_low = out->rate_bytes_per_hour * low;
     out->rate_high = out->rate_bytes_per_hour * high;
-    out->share = fmin(since.survivor_bytes / since.birth_bytes, 1);
-    leak_wilson(out->share, since.births, &out->share_low, &out->share_high);
+    if (since.birth_bytes > 0) {
+        out->share = fmin(since.survivor_bytes / since.birth_bytes, 1);
+        leak_wilson(out->share, since.births, &out->share_low, &out->share_high);
+    }
     out->p_value = site->lifetimes
                        ? poisson_tail(expected_survivors(site, cohorts, first), since.survivors)
                        : -1;
@@ -378,6 +380,13 @@ static bool leaks_by_events(const struct leak_site *site, struct leak_finding *o
     return out->outlived;
 }
 
+/* Whether the whole program leaves its freeing to its exit; what a collector keeps is in use. */
+static bool is_untidy(const struct leak_site *site)
+{
+    return !site->freed && site->garbage_ns == UNKNOWN && site->others_freed_share >= 0 &&
+           site->others_freed_share < tidy_share;
+}
+
 void leak_judge(const struct leak_site *site, struct leak_finding *out)
 {
     bool decidable = false;
@@ -394,10 +403,7 @@ void leak_judge(const struct leak_site *site, struct leak_finding *out)
     }
     if ((!site->scope && leaks_by_age(site, &decidable, &old_die, out)) ||
         leaks_by_events(site, out)) {
-        out->verdict =
-            !site->freed && site->others_freed_share >= 0 && site->others_freed_share < tidy_share
-                ? LEAK_GROWING
-                : LEAK_LEAK;
+        out->verdict = is_untidy(site) ? LEAK_GROWING : LEAK_LEAK;
         leak_explain(site, out);
         return;
     }
