@@ -306,6 +306,7 @@ static void release(struct import *import)
     db_close(import->db);
     symbolizer_close(import->symbolizer);
     lifetimes_delete(import->lifetimes);
+    pins_clear(&import->pins);
     rollup_close(import->rollup);
     stack_table_close(import->stacks);
     if (import->building) {

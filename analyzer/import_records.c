@@ -273,6 +273,10 @@ static status on_alloc(struct import *import, struct block *block, uint64_t key,
         TRY(end_reused(import, &ended, block->birth_ns));
     }
     struct rollup_block rolled = rollup_block_of(import, block);
+    if (block->kind != KIND_OBJECT) {
+        TRY(pins_born(&import->pins, PINS_ADDRESS(block->address),
+                      block->size_bytes + block->extra_bytes));
+    }
     if (!block->stack) {
         run->losses.unknown_stacks++;
         run->losses.unknown_stack_bytes += rolled.weight * (double)block->size_bytes;
@@ -313,6 +317,51 @@ static status on_free(struct import *import, uint64_t key, uint64_t now_ns, uint
         run->losses.unmatched_frees++;
     }
     return OK;
+}
+
+/* ---- where blocks lie ---- */
+
+static inline struct pins_block pins_block_of(struct import *import, const struct block *block)
+{
+    return (struct pins_block){
+        .address = PINS_ADDRESS(block->address),
+        .size_bytes = block->size_bytes,
+        .usable_bytes = block->size_bytes + block->extra_bytes,
+        .birth_ns = block->birth_ns,
+        .stack_id = block->stack,
+        .weight =
+            rollup_weight(import->rollup, block->size_bytes, block->interval, import->run.interval),
+    };
+}
+
+static status count_block(void *context, const struct block *block)
+{
+    struct import *import = context;
+    struct pins_block placed = pins_block_of(import, block);
+
+    return block->kind == KIND_OBJECT ? OK : pins_count(&import->pins, &placed);
+}
+
+static status blame_block(void *context, const struct block *block)
+{
+    struct import *import = context;
+    struct pins_block placed = pins_block_of(import, block);
+
+    return block->kind == KIND_OBJECT ? OK : pins_blame(&import->pins, &placed);
+}
+
+/* Looks at every living block, with `count` for the first of two passes. */
+static status look(struct import *import, enum pins_look which, uint64_t now_ns,
+                   status (*count)(void *context, const struct block *block))
+{
+    import->pins.late_ns = UINT64_MAX;
+    TRY(pins_begin_look(&import->pins, now_ns));
+    TRY(lifetimes_each(import->lifetimes, count, import));
+    TRY(pins_decide(&import->pins));
+    if (pins_wants_blame(&import->pins)) {
+        TRY(lifetimes_each(import->lifetimes, blame_block, import));
+    }
+    return pins_end_look(&import->pins, which);
 }
 
 /* ---- events, and the marks among them ---- */
@@ -370,6 +419,9 @@ static inline status on_event(struct import *import, struct reader *at)
     }
     if (event + AHEAD_PLACES < batch->count) {
         lifetimes_prefetch_place(import->lifetimes, key_ahead(&at->places, batch));
+    }
+    if (now_ns >= import->pins.late_ns) {
+        TRY(look(import, PINS_LATE, now_ns, count_block));
     }
     TRY(find_thread(import, batch->threads[event], now_ns, &thread));
     int64_t previous = run->thread_rows[thread].realloc_sample;
@@ -545,6 +597,7 @@ static status on_survivor(void *context, const struct block *block)
 
     told.count = 0;
     import->totals.survivors++;
+    TRY(count_block(import, block));
     TRY(rollup_survivor(import->rollup, &rolled));
     if (voice_speaks(import->voice)) {
         TRY(voice_survivor(import->voice, block->context, &rolled, &told));
@@ -555,7 +608,7 @@ static status on_survivor(void *context, const struct block *block)
 
 status import_records_survivors(struct import *import)
 {
-    status result = lifetimes_each(import->lifetimes, on_survivor, import);
+    status result = look(import, PINS_END, import->run.last_ns, on_survivor);
 
     lifetimes_clear(import->lifetimes);
     return result;

@@ -304,6 +304,7 @@ static status finish_run(struct import *import, uint64_t temporary_ns)
                                      .run_id = run->id,
                                      .end_ns = run->last_ns};
     TRY(leak_rows_write(&leaks));
+    TRY(pins_write(&import->pins, import->stacks, import->db, run->id));
     TRY(import_ticks_flush(import->ticks));
     TRY(waterfall_rows_write(&import->waterfall, import->db, run->id, import->rollup, threads_at,
                              run));
@@ -358,6 +359,17 @@ static status refuse_duplicate(struct import *import, const struct trace_facts *
     return OK;
 }
 
+static void start_pins(struct import *import, uint64_t duration_ns)
+{
+    const struct header_record *header = trace_header(import->run.trace);
+    uint64_t interval = header && header->interval_bytes && header->interval_bytes != UNKNOWN
+                            ? header->interval_bytes
+                            : INTERVAL_WHEN_UNKNOWN;
+
+    pins_start(&import->pins, duration_ns, header && header->mode == MR_MODE_FULL ? 0 : interval,
+               header ? header->allocator : (struct text){NULL, 0});
+}
+
 static status read_run(struct import *import)
 {
     struct run *run = &import->run;
@@ -381,6 +393,7 @@ static status read_run(struct import *import)
                                 : TEMPORARY_NS_MAX;
     rollup_start(import->rollup, duration_ns, temporary_ns);
     leak_classes_start(import->classes, duration_ns);
+    start_pins(import, duration_ns);
     stack_table_begin_run(import->stacks, run->id);
     voice_begin_run(import->voice, run->id);
     import_ticks_begin_run(import->ticks, run->id);

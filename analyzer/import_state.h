@@ -10,6 +10,7 @@
 #include "import_ticks.h"
 #include "leak_classes.h"
 #include "lifetimes.h"
+#include "pins.h"
 #include "read.h"
 #include "rollup.h"
 #include "sparse_array.h"
@@ -65,6 +66,7 @@ struct import {
     struct rollup *rollup;
     struct leak_classes *classes;
     struct lifetimes *lifetimes;
+    struct pins pins;
     struct voice *voice;
     struct waterfall_rows waterfall;
     struct symbolizer *symbolizer;

@@ -788,6 +788,95 @@ CREATE TABLE lifetime_stat (             -- how long freed blocks lived: powers 
     PRIMARY KEY (run_id, low_ns)
 ) STRICT, WITHOUT ROWID;
 
+-- Where blocks of malloc lie, at two looks: `late`, at nine tenths of the run, when the program does not clean up yet,
+-- and `end`. Regions are aligned stretches of addresses in which blocks ever lay; blocks with mappings of their own
+-- are not in them.
+
+CREATE TABLE heap_look (
+    run_id       INTEGER NOT NULL,
+    moment       TEXT NOT NULL,          -- late, end; no late: nothing was recorded after it
+    time_ns      INTEGER NOT NULL,
+    region_bytes INTEGER NOT NULL,       -- such that a full one holds 32 samples or more; 2 MiB in full mode
+    unit_bytes   INTEGER NOT NULL,       -- what counts as empty or nearly empty: a page in full mode, else a region
+    samples      INTEGER NOT NULL,       -- living
+    mapped_bytes REAL NOT NULL, mapped_bytes_low REAL NOT NULL, mapped_bytes_high REAL NOT NULL, -- living blocks with mappings of their own
+    sparse_regions INTEGER NOT NULL,     -- nearly empty: at most a quarter full, with 97.5 % confidence at most half
+    unseen_regions REAL NOT NULL,        -- of the empty ones, so many hold something that no sample shows: an estimate, and its upper bound
+    unseen_regions_high REAL NOT NULL,
+    empty_regions  INTEGER NOT NULL,
+    PRIMARY KEY (run_id, moment)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE address_area (              -- regions not far from each other: a heap, an arena
+    run_id         INTEGER NOT NULL,
+    moment         TEXT NOT NULL,
+    number         INTEGER NOT NULL,     -- 1: the largest
+    start_address  INTEGER,              -- NULL: all areas too small for a row
+    end_address    INTEGER,              -- one past
+    areas          INTEGER NOT NULL,
+    regions        INTEGER NOT NULL,
+    empty_regions  INTEGER NOT NULL,
+    sparse_regions INTEGER NOT NULL,     -- nearly empty
+    reserved_bytes INTEGER NOT NULL,     -- in which blocks ever lay: full mode: pages; else from the first to the last touched in adjacent regions
+    used_bytes REAL NOT NULL, used_bytes_low REAL NOT NULL, used_bytes_high REAL NOT NULL, -- usable bytes of living blocks
+    empty_bytes    REAL NOT NULL,        -- of reserved_bytes, in units in which nothing lives
+    sparse_bytes   REAL NOT NULL,        -- free in nearly empty units
+    unusable_page  REAL,                 -- part of the free bytes that no block of this size could have; page: 4 KiB. NULL: full mode only, or nothing is free
+    unusable_64k   REAL,
+    unusable_region REAL,                -- ... of region_bytes
+    longest_free_bytes INTEGER NOT NULL, -- longest stretch of empty units
+    cells          TEXT,                 -- at most 64 hex digits, each an equal number of regions: 0 nothing lives there ... f full; NULL: several areas
+    PRIMARY KEY (run_id, moment, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE region (                    -- the 1,024 with most free bytes
+    run_id         INTEGER NOT NULL,
+    moment         TEXT NOT NULL,
+    start_address  INTEGER NOT NULL,
+    state          TEXT NOT NULL,        -- empty, nearly empty, partly: up to three quarters, full; undecided: too few samples
+    reserved_bytes INTEGER NOT NULL,     -- as in address_area
+    used_bytes REAL NOT NULL, used_bytes_low REAL NOT NULL, used_bytes_high REAL NOT NULL,
+    free_bytes     REAL NOT NULL,        -- reserved - used
+    samples        INTEGER NOT NULL,     -- living
+    touched_pages  INTEGER,              -- in which blocks ever lay; NULL from here on: full mode only
+    empty_pages    INTEGER,
+    sparse_pages   INTEGER,              -- nearly empty
+    sparse_page_bytes REAL,              -- free in those
+    PRIMARY KEY (run_id, moment, start_address)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pin (                       -- sites whose old blocks lie in nearly empty units: the 256 that pin most
+    run_id         INTEGER NOT NULL,
+    moment         TEXT NOT NULL,
+    rank           INTEGER NOT NULL,
+    stack_id       INTEGER NOT NULL,     -- stack.id: of the site's stacks the one in most regions; 0: lost stacks
+    function       TEXT NOT NULL,        -- the site: stacks that share the two innermost places in code
+    stacks         INTEGER NOT NULL,     -- of it
+    samples        INTEGER NOT NULL,     -- old blocks: older than a tenth of the time so far; one in two regions counts twice
+    regions        INTEGER NOT NULL,     -- in which these lie
+    pinned_bytes REAL NOT NULL, pinned_bytes_low REAL NOT NULL, pinned_bytes_high REAL NOT NULL, -- free in nearly empty units, shared out by the pages on which its blocks lie
+    region_pinned_bytes REAL NOT NULL,   -- the same by regions, also in full mode
+    live_bytes     REAL NOT NULL,        -- of the old blocks, usable
+    blocks         REAL NOT NULL,
+    oldest_ns      INTEGER NOT NULL,     -- age of the oldest
+    PRIMARY KEY (run_id, moment, rank)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rounding (                  -- what the allocator gave beyond the request: the 256 stacks with most
+    run_id       INTEGER NOT NULL,
+    moment       TEXT NOT NULL,
+    stack_id     INTEGER NOT NULL,       -- stack.id; 0: lost stacks
+    place        INTEGER NOT NULL,       -- 0: the stack's sum; 1 to 8: its sizes with most waste
+    size_bytes   INTEGER,                -- requested; 0: also sizes that were too many to tell apart; NULL: the sum
+    usable_bytes INTEGER,                -- given, the most for this size; NULL: the sum
+    below_bytes  INTEGER,                -- the largest usable size of any living block that is smaller than the request; NULL: none is, or the sum
+    samples      INTEGER NOT NULL,       -- living
+    blocks       REAL NOT NULL,
+    bytes        REAL NOT NULL,          -- requested
+    waste REAL NOT NULL, waste_sq REAL NOT NULL, waste_var REAL NOT NULL,
+    PRIMARY KEY (run_id, moment, stack_id, place)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE leak (                      -- one row per finding: the verdict of the cohort-survival test. A block that lives is in one row only
     id                  INTEGER PRIMARY KEY,
     run_id              INTEGER NOT NULL,

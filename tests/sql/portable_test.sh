@@ -117,6 +117,11 @@ compare timeline 1 3
 compare rss 1 "'end'"
 compare rss 1 "'5.2'"
 compare rss_series 1 2
+compare fragmentation 1 "'end'"
+compare fragmentation 2
+compare pins 1 1 "'end'"
+compare rounding 1 1
+compare rounding 2
 compare flame 1 "'allocated'" "'blocks'"
 compare frame_causes 1 2 "'screen'" "'gc'"
 compare gc_causes 1 2 "'stack'"
