@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* embedded.h -- the .sql files that are part of the program: the reports and the schema.
+/* embedded.h -- the files that are part of the program: the reports, the schema and the page.
  *
- * Made at build time by queries/embed.cmake; constant, sorted by name, so any thread may read. */
+ * Made at build time by queries/embed.cmake and page/assemble.cmake; constant, sorted by name, so any thread may read. */
 #ifndef MEMANALYZE_EMBEDDED_H
 #define MEMANALYZE_EMBEDDED_H
 
@@ -13,10 +13,15 @@ struct embedded_sql {
     size_t text_bytes; /* without the NUL */
 };
 
-/* Both end with a row whose name is NULL. */
+/* All end with a row whose name is NULL. */
 extern const struct embedded_sql embedded_queries[]; /* queries/<name>.sql */
+extern const struct embedded_sql embedded_charts[];  /* queries/page/<name>.sql */
 extern const struct embedded_sql embedded_schemas[]; /* schema/<name>.sql */
 extern const size_t embedded_queries_count;
+extern const size_t embedded_charts_count;
 extern const size_t embedded_schemas_count;
+
+/* page/page.html with its style and scripts; a comment stands where the data go. */
+extern const char embedded_page[];
 
 #endif

@@ -3,6 +3,7 @@
 #include "render.h"
 
 #include "diag.h"
+#include "json.h"
 #include "table.h"
 #include "units.h"
 
@@ -143,22 +144,6 @@ char *render_sparkline(const double *values, size_t count, bool ascii)
 
 /* ---- data ---------------------------------------------------------------------------------- */
 
-static void put_number(FILE *out, const struct cell *cell)
-{
-    if (cell->kind == CELL_INTEGER) {
-        fprintf(out, "%lld", (long long)cell->integer);
-        return;
-    }
-    char text[40]; /* the shortest that reads back the same */
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, cell->real);
-        if (strtod(text, NULL) == cell->real) {
-            break;
-        }
-    }
-    fputs(text, out);
-}
-
 /* The text as this stream may have it; the caller frees *memory. */
 static struct cell safe_text(const struct render *render, const struct cell *cell, char **memory)
 {
@@ -205,41 +190,6 @@ static void put_markdown_text(FILE *out, const char *text, size_t bytes)
     }
 }
 
-static void put_json_text(FILE *out, const char *text, size_t bytes)
-{
-    putc('"', out);
-    for (size_t i = 0; i < bytes; i++) {
-        unsigned char byte = (unsigned char)text[i];
-
-        if (byte == '"' || byte == '\\') {
-            putc('\\', out);
-            putc(byte, out);
-        } else if (byte == '\n') {
-            fputs("\\n", out);
-        } else if (byte < 0x20 || byte == 0x7f) {
-            fprintf(out, "\\u%04x", byte);
-        } else {
-            putc(byte, out);
-        }
-    }
-    putc('"', out);
-}
-
-/* JSON must be UTF-8: what is not becomes \xNN, spelled out. */
-static void put_json_cell(FILE *out, const struct cell *cell)
-{
-    if (cell->kind == CELL_NULL || (cell->kind == CELL_REAL && !isfinite(cell->real))) {
-        fputs("null", out);
-    } else if (cell->kind != CELL_TEXT) {
-        put_number(out, cell);
-    } else {
-        char *escaped = units_valid(cell->text, cell->text_bytes);
-
-        put_json_text(out, escaped ? escaped : "", escaped ? strlen(escaped) : 0);
-        free(escaped);
-    }
-}
-
 static void put_row_csv(struct render *render, const struct cell *cells)
 {
     FILE *out = render->options.out;
@@ -254,7 +204,7 @@ static void put_row_csv(struct render *render, const struct cell *cells)
         if (cell.kind == CELL_TEXT) {
             put_csv_text(out, cell.text, cell.text_bytes);
         } else if (cell.kind != CELL_NULL) {
-            put_number(out, &cell);
+            json_put_number(out, &cell);
         }
         free(memory);
     }
@@ -270,9 +220,9 @@ static void put_row_json(struct render *render, const struct cell *cells)
         if (i > 0) {
             putc(',', out);
         }
-        put_json_text(out, render->columns[i].name, strlen(render->columns[i].name));
+        json_put_text(out, render->columns[i].name, strlen(render->columns[i].name));
         putc(':', out);
-        put_json_cell(out, &cells[i]);
+        json_put_cell(out, &cells[i]);
     }
     putc('}', out);
 }
@@ -290,7 +240,7 @@ static void put_row_markdown(struct render *render, const struct cell *cells)
             escaped = units_escape(cells[i].text, cells[i].text_bytes, false);
             put_markdown_text(out, escaped ? escaped : "", escaped ? strlen(escaped) : 0);
         } else if (cells[i].kind != CELL_NULL) {
-            put_number(out, &cells[i]);
+            json_put_number(out, &cells[i]);
         }
         fputs(" |", out);
         free(escaped);
@@ -313,7 +263,7 @@ static void put_row_plain(struct render *render, const struct cell *cells)
             fputs(escaped ? escaped : "", out);
             free(escaped);
         } else if (cells[i].kind != CELL_NULL) {
-            put_number(out, &cells[i]);
+            json_put_number(out, &cells[i]);
         }
     }
     putc('\n', out);

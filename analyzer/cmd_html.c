@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_html.c -- `memanalyze html`: a run as one page to look at and to send to others. */
+#include "command.h"
+#include "db.h"
+#include "diag.h"
+#include "page.h"
+#include "source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OPTION_OUTPUT, OPTION_RUN };
+
+static const struct command_option options[] = {
+    [OPTION_OUTPUT] = {"output", 'o', "FILE", "write the page to FILE, or - for standard output"},
+    [OPTION_RUN] = {"run", 'r', "ID", "the run to show (default: the first)"},
+    {0},
+};
+
+static status write_to(struct db *db, int64_t run, FILE *out)
+{
+    struct catalog catalog;
+
+    TRY(catalog_open(&catalog));
+    status result = page_write(db, &catalog, run, out);
+    catalog_close(&catalog);
+    return result;
+}
+
+/* Under another name first: who opens the page sees a whole one. */
+static status write_file(struct db *db, int64_t run, const char *path)
+{
+    char *building = NULL;
+    status result = FAIL;
+
+    if (asprintf(&building, "%s.part", path) < 0) {
+        diag_error("could not write \"%s\": out of memory", path);
+        return FAIL;
+    }
+    FILE *out = fopen(building, "w");
+    if (!out) {
+        diag_error("could not write \"%s\": %s", path, strerror(errno));
+        free(building);
+        return FAIL;
+    }
+    result = write_to(db, run, out);
+    bool written = !ferror(out);
+    written = fclose(out) == 0 && written;
+    if (result.code == STATUS_OK && (!written || rename(building, path) != 0)) {
+        diag_error("could not write \"%s\": %s", path, strerror(errno));
+        result = FAIL;
+    }
+    if (result.code != STATUS_OK) {
+        unlink(building);
+    }
+    free(building);
+    return result;
+}
+
+static status write_page(const char *input, const char *output, int64_t run)
+{
+    struct source source;
+
+    TRY(source_open(input, &source));
+    status result = strcmp(output, "-") == 0 ? write_to(source.db, run, stdout)
+                                             : write_file(source.db, run, output);
+    source_close(&source);
+    return result.code == STATUS_OK && source.incomplete ? (status){STATUS_INCOMPLETE} : result;
+}
+
+static int run_html(const struct command *command, int argc, char **argv)
+{
+    struct arguments arguments = arguments_of(command, argc, argv);
+    const char *input = NULL, *output = NULL;
+    char *beside = NULL, *end;
+    int64_t run = 0;
+
+    for (int argument; (argument = arguments_next(&arguments)) != ARGUMENT_END;) {
+        switch (argument) {
+        case OPTION_OUTPUT:
+            output = arguments.value;
+            break;
+        case OPTION_RUN:
+            run = strtoll(arguments.value, &end, 10);
+            if (run < 1 || *end) {
+                return command_usage_error(command, "--run takes the id of a run, not \"%s\"",
+                                           arguments.value);
+            }
+            break;
+        case ARGUMENT_OPERAND:
+            if (input) {
+                return command_usage_error(command, "html takes one file, not \"%s\" too",
+                                           arguments.value);
+            }
+            input = arguments.value;
+            break;
+        default:
+            return EXIT_USAGE;
+        }
+    }
+    if (!input) {
+        return command_usage_error(command, "which database or trace?");
+    }
+    if (!output) {
+        if (asprintf(&beside, "%s.html", input) < 0) {
+            diag_error("could not write the page: out of memory");
+            return EXIT_FAILED;
+        }
+        output = beside;
+    }
+    status result = write_page(input, output, run);
+    if (beside && (result.code == STATUS_OK || result.code == STATUS_INCOMPLETE)) {
+        printf("%s\n", beside);
+    }
+    free(beside);
+    return command_exit(result);
+}
+
+const struct command command_html = {
+    .name = "html",
+    .sentence = "makes one page of a run, with charts, to look at and to share",
+    .usage = "html FILE [-o PAGE]",
+    .options = options,
+    .notes =
+        "FILE is a database or a trace. The page needs no network and no server; a browser opens it from\n"
+        "disk. Without -o it goes to FILE.html, whose name is printed.\n",
+    .run = run_html,
+};
