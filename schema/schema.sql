@@ -766,6 +766,16 @@ CREATE TABLE pool_occupancy (            -- how full a pool was, in at most 64 e
     PRIMARY KEY (run_id, pool_id, size_bytes)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE pool_wait (                 -- a pool of connections, or one that made wait or refused: what a number of slots means (Erlang's formulas)
+    run_id  INTEGER NOT NULL,
+    pool_id INTEGER NOT NULL,            -- pool.id
+    slots   INTEGER NOT NULL,            -- from 1 until nobody is refused, at most 4096
+    load    REAL NOT NULL,               -- places kept busy, had there been enough: those used, and those who waited; where requests were refused, what keeps so many busy in spite of it
+    refused_share REAL NOT NULL,         -- of the requests, those that find no place, when such go away
+    waiting_share REAL NOT NULL,         -- ... when such wait
+    PRIMARY KEY (run_id, pool_id, slots)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE span_load (                 -- how many spans of a kind were in flight
     run_id     INTEGER NOT NULL,
     kind       TEXT NOT NULL,
