@@ -211,6 +211,8 @@ struct gathered {
     struct metric_value metrics[METRICS_MAX]; /* by id; the rest is not shown */
     struct gap_record *gaps;
     size_t gap_count;
+    uint64_t rotated_ns,
+        rotated_events; /* before the first file there is, as asked for; UNKNOWN: none */
     uint64_t last_ticks, end_reason;
     uint64_t marks[MR_MARK_KINDS];         /* how many, by kind */
     uint64_t objects;                      /* managed ones, sampled or all */
@@ -356,9 +358,27 @@ static status gather_end(void *context, const struct end_record *record)
     return OK;
 }
 
+/* Since the start, or the first clock reading; never negative. */
+static uint64_t ns_since_start(const struct gathered *all, uint64_t ticks)
+{
+    const struct header_record *header = trace_header(all->trace);
+    uint64_t start = header && header->start_ticks != UNKNOWN
+                         ? header->start_ticks
+                         : trace_get_facts(all->trace)->first_ticks;
+    int64_t ns = trace_ns(all->trace, ticks) - trace_ns(all->trace, start);
+
+    return ns > 0 ? (uint64_t)ns : 0;
+}
+
 static status gather_gap(void *context, const struct gap_record *gap)
 {
     struct gathered *all = context;
+
+    if (gap->reason == trace_rotated_away) {
+        all->rotated_ns = ns_since_start(all, gap->last_ticks);
+        all->rotated_events = gap->lost_events;
+        return OK;
+    }
     struct gap_record *grown = reallocarray(all->gaps, all->gap_count + 1, sizeof *all->gaps);
 
     if (!grown) {
@@ -377,18 +397,6 @@ static uint64_t metric_value(const struct gathered *all, const char *name)
         }
     }
     return UNKNOWN;
-}
-
-/* Since the start, or the first clock reading; never negative. */
-static uint64_t ns_since_start(const struct gathered *all, uint64_t ticks)
-{
-    const struct header_record *header = trace_header(all->trace);
-    uint64_t start = header && header->start_ticks != UNKNOWN
-                         ? header->start_ticks
-                         : trace_get_facts(all->trace)->first_ticks;
-    int64_t ns = trace_ns(all->trace, ticks) - trace_ns(all->trace, start);
-
-    return ns > 0 ? (uint64_t)ns : 0;
 }
 
 /* ---- the page of a trace --------------------------------------------------------------------- */
@@ -687,6 +695,57 @@ static void print_ending(struct page *page, const struct gathered *all)
     }
 }
 
+static struct text text_of(const char *string)
+{
+    return (struct text){string, string ? strlen(string) : 0};
+}
+
+static void print_segments(struct page *page, const struct gathered *all)
+{
+    const struct trace_facts *facts = trace_get_facts(all->trace);
+
+    if (all->rotated_ns != UNKNOWN) {
+        show(page, "rotated", "the first %s, %s event%s, went with older files, as was asked for",
+             duration_words((double)all->rotated_ns).text, count_words(all->rotated_events).text,
+             all->rotated_events == 1 ? "" : "s");
+    }
+    tell_number(page, "rotated_ns", all->rotated_ns);
+    tell_number(page, "rotated_events", all->rotated_events);
+    for (size_t i = 0; i < facts->segment_count && facts->segment_count > 1; i++) {
+        const struct trace_segment *segment = &facts->segments[i];
+        uint64_t first_ns = ns_since_start(all, segment->first_ticks);
+        uint64_t last_ns = ns_since_start(all, segment->last_ticks);
+
+        show(page, i ? "" : "files", "%s: %s to %s, %s event%s, %s", segment->path,
+             duration_words((double)first_ns).text, duration_words((double)last_ns).text,
+             count_words(segment->event_count).text, segment->event_count == 1 ? "" : "s",
+             byte_words(segment->file_bytes).text);
+    }
+    if (!page->json) {
+        return;
+    }
+    begin_member(page, "segments");
+    putchar('[');
+    for (size_t i = 0; i < facts->segment_count; i++) {
+        const struct trace_segment *segment = &facts->segments[i];
+        struct page object = {.json = true};
+        bool known = segment->block_count > 0;
+
+        printf(i ? ", " : "");
+        tell_text(&object, "path", text_of(segment->path));
+        tell_number(&object, "bytes", segment->file_bytes);
+        tell_number(&object, "block_count", segment->block_count);
+        tell_number(&object, "event_count", segment->event_count);
+        tell_number(&object, "first_sequence", segment->first_sequence);
+        tell_number(&object, "last_sequence", segment->last_sequence);
+        tell_number(&object, "first_ns",
+                    known ? ns_since_start(all, segment->first_ticks) : UNKNOWN);
+        tell_number(&object, "last_ns", known ? ns_since_start(all, segment->last_ticks) : UNKNOWN);
+        putchar('}');
+    }
+    putchar(']');
+}
+
 static void print_trace(struct page *page, const struct gathered *all)
 {
     const struct trace_facts *facts = trace_get_facts(all->trace);
@@ -719,6 +778,7 @@ static void print_trace(struct page *page, const struct gathered *all)
     print_amounts(page, all);
     print_voice(page, all);
     print_losses(page, all);
+    print_segments(page, all);
     print_ending(page, all);
     if (page->json) {
         printf("\n}\n");
@@ -746,7 +806,7 @@ static status info_trace(struct page *page, const char *path)
     if (!all) {
         return no_memory();
     }
-    all->end_reason = UNKNOWN;
+    all->end_reason = all->rotated_ns = all->rotated_events = UNKNOWN;
     status result = trace_open(path, &all->trace);
     if (result.code == STATUS_OK) {
         all->last_ticks = trace_get_facts(all->trace)->last_ticks;
@@ -767,11 +827,6 @@ static status info_trace(struct page *page, const char *path)
 }
 
 /* ---- what a database holds ------------------------------------------------------------------- */
-
-static struct text text_of(const char *string)
-{
-    return (struct text){string, string ? strlen(string) : 0};
-}
 
 static void print_run(struct page *page, struct statement *run)
 {

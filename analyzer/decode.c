@@ -196,6 +196,8 @@ static problem decode_header_entry(struct header_record *header, uint64_t key, s
         INTEGER(STACK_DEPTH_MAX, stack_depth_max)
         TEXT(CAPABILITIES, capabilities)
         INTEGER(START_REASON, start_reason)
+        INTEGER(SEGMENT, segment)
+        INTEGER(ONLY_LAST, only_last)
 #undef TEXT
 #undef INTEGER
     case MR_KEY_PARENT_TRACE_ID:
@@ -223,6 +225,8 @@ static problem decode_header(struct pass *pass, struct cursor *in)
         .mode = UNKNOWN,
         .stack_depth_max = UNKNOWN,
         .start_reason = UNKNOWN,
+        .segment = UNKNOWN,
+        .only_last = UNKNOWN,
     };
 
     while (left(in)) {
@@ -908,18 +912,12 @@ static problem decode_marks(struct pass *pass, struct cursor *in)
 
 /* ---- events and marks ------------------------------------------------------------------------ */
 
-static problem decode_events(struct pass *pass, struct cursor *in)
+/* The columns behind `head`, in the decoder's memory. */
+static problem decode_columns(struct decoder *decoder, const struct events_head *head,
+                              struct event_batch *out)
 {
-    struct decoder *decoder = pass->decoder;
-    struct events_head head;
-
-    CHECKED(decode_events_head(in, &head));
-    if (!pass->sink->events) {
-        pass->result->events += head.count;
-        return NULL;
-    }
-    const struct cursor *columns = head.columns;
-    size_t count = head.count, allocs = head.alloc_count, frees = count - allocs;
+    const struct cursor *columns = head->columns;
+    size_t count = head->count, allocs = head->alloc_count, frees = count - allocs;
     uint64_t *ticks = array_room(&decoder->ticks, count, sizeof *ticks, false);
     uint32_t *threads = array_room(&decoder->threads, count, sizeof *threads, false);
     uint64_t *addresses = array_room(&decoder->addresses, allocs, sizeof *addresses, false);
@@ -932,7 +930,7 @@ static problem decode_events(struct pass *pass, struct cursor *in)
         return no_memory;
     }
     struct event_batch batch = {
-        .has_ids = head.flags & MR_EVENTS_HAVE_IDS,
+        .has_ids = head->flags & MR_EVENTS_HAVE_IDS,
         .count = count,
         .alloc_count = allocs,
         .ops = columns[MR_COLUMN_OP].at,
@@ -947,7 +945,7 @@ static problem decode_events(struct pass *pass, struct cursor *in)
         .free_keys = freed,
     };
     CHECKED(check_ops(&batch));
-    CHECKED(decode_column_deltas(columns[MR_COLUMN_TIME], ticks, count, head.base_ticks));
+    CHECKED(decode_column_deltas(columns[MR_COLUMN_TIME], ticks, count, head->base_ticks));
     CHECKED(decode_column_u32(columns[MR_COLUMN_THREAD], threads, count, UINT32_MAX));
     CHECKED(decode_column_u64(columns[MR_COLUMN_SIZE], sizes, allocs, INT64_MAX));
     CHECKED(decode_column_u32(columns[MR_COLUMN_EXTRA], extras, allocs, MR_EXTRA_BYTES_MAX));
@@ -960,14 +958,14 @@ static problem decode_events(struct pass *pass, struct cursor *in)
             return no_memory;
         }
         CHECKED(decode_column_addresses(columns[MR_COLUMN_ADDRESS], addresses, allocs,
-                                        head.base_address));
-        CHECKED(decode_column_deltas(columns[MR_COLUMN_ID], ids, allocs, head.base_id));
+                                        head->base_address));
+        CHECKED(decode_column_deltas(columns[MR_COLUMN_ID], ids, allocs, head->base_id));
         CHECKED(
-            decode_column_freed_ids(columns[MR_COLUMN_FREED], &batch, ids, freed, head.base_id));
+            decode_column_freed_ids(columns[MR_COLUMN_FREED], &batch, ids, freed, head->base_id));
         batch.alloc_keys = ids;
     } else {
         CHECKED(decode_address_columns(columns[MR_COLUMN_ADDRESS], columns[MR_COLUMN_FREED], &batch,
-                                       addresses, freed, head.base_address));
+                                       addresses, freed, head->base_address));
     }
     if (memchr(batch.ops, MR_OP_HEAP_ALLOC, count)) {
         uint32_t *heaps = array_room(&decoder->heaps, allocs, sizeof *heaps, false);
@@ -980,16 +978,56 @@ static problem decode_events(struct pass *pass, struct cursor *in)
         batch.heaps = heaps;
         batch.classes = classes;
     }
+    *out = batch;
+    return NULL;
+}
+
+static problem decode_events(struct pass *pass, struct cursor *in)
+{
+    struct decoder *decoder = pass->decoder;
+    struct events_head head;
+    struct event_batch batch;
+
+    CHECKED(decode_events_head(in, &head));
+    if (!pass->sink->events) {
+        pass->result->events += head.count;
+        return NULL;
+    }
+    CHECKED(decode_columns(decoder, &head, &batch));
     CHECKED(check_ticks(&batch, pass->block));
     decoder->has_ids = batch.has_ids;
     take_marks(pass, &batch);
-    if (count || batch.mark_count) {
+    if (batch.count || batch.mark_count) {
         HAND(pass, events, &batch);
-        pass->result->events += count;
+        pass->result->events += batch.count;
     }
-    if (count) {
-        pass->result->last_ticks = ticks[count - 1];
+    if (batch.count) {
+        pass->result->last_ticks = batch.ticks[batch.count - 1];
     }
+    return NULL;
+}
+
+static problem decode_alive(struct pass *pass, struct cursor *in)
+{
+    struct events_head head;
+    struct event_batch blocks;
+
+    CHECKED(decode_events_head(in, &head));
+    if (head.alloc_count != head.count) {
+        return "a free among what is alive";
+    }
+    CHECKED(decode_columns(pass->decoder, &head, &blocks));
+    for (size_t i = 0; i < blocks.count; i++) {
+        if (blocks.ticks[i] > pass->block->last_ticks) {
+            return "something alive is not born yet";
+        }
+    }
+    struct alive_batch batch = {
+        .blocks = &blocks,
+        .last = head.flags & MR_ALIVE_LAST,
+        .whole = head.flags & MR_ALIVE_WHOLE,
+    };
+    HAND(pass, alive, &batch);
     return NULL;
 }
 
@@ -1024,6 +1062,8 @@ static problem decode_section(struct pass *pass, uint64_t kind, struct cursor *i
         return decode_marks(pass, in);
     case MR_SECTION_HEAP_COUNTERS:
         return decode_heap_counters(pass, in);
+    case MR_SECTION_ALIVE:
+        return decode_alive(pass, in);
     default:
         return NULL; /* of a newer writer */
     }

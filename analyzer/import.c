@@ -7,6 +7,7 @@
 #include "distribution.h"
 #include "embedded.h"
 #include "late.h"
+#include "segments.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -312,9 +313,39 @@ static void release(struct import *import)
     if (import->building) {
         guard_half_made(NULL);
         unlink(import->building);
-    leak_classes_close(import->classes);
+        leak_classes_close(import->classes);
         free(import->building);
     }
+}
+
+/* The files from traces[first] on that are segments of one trace with it: those with its id, unless two begin with the same
+ * block, which makes them copies. Marks them as taken. */
+static size_t gather_segments(const char *const *traces, size_t first, size_t count, bool *taken,
+                              const char **files)
+{
+    struct mr_block_header head;
+    struct segments kept = {0};
+    size_t group = 1;
+
+    files[0] = traces[first];
+    if (!segments_head(traces[first], &head) ||
+        segments_add(&kept, traces[first], head.sequence).code != STATUS_OK) {
+        return group;
+    }
+    for (size_t i = first + 1; i < count; i++) {
+        struct mr_block_header other;
+        size_t before = kept.count;
+
+        if (!taken[i] && segments_head(traces[i], &other) &&
+            memcmp(other.trace_id, head.trace_id, sizeof head.trace_id) == 0 &&
+            segments_add(&kept, traces[i], other.sequence).code == STATUS_OK &&
+            kept.count > before) {
+            taken[i] = true;
+            files[group++] = traces[i];
+        }
+    }
+    segments_free(&kept);
+    return group;
 }
 
 status import_traces(const char *const *traces, size_t count, const char *target,
@@ -332,13 +363,24 @@ status import_traces(const char *const *traces, size_t count, const char *target
     if (result.code == STATUS_OK) {
         result = begin(import);
     }
+    bool *taken = calloc(count + 1, sizeof *taken);
+    const char **files = calloc(count + 1, sizeof *files);
+    if (result.code == STATUS_OK && (!taken || !files)) {
+        result = no_memory();
+    }
     for (size_t i = 0; i < count && result.code == STATUS_OK; i++) {
-        result = import_run(import, traces[i]);
+        if (taken[i]) {
+            continue;
+        }
+        size_t group = gather_segments(traces, i, count, taken, files);
+        result = import_run(import, files, group);
         if (result.code == STATUS_INCOMPLETE) {
             incomplete = true;
             result = OK;
         }
     }
+    free(taken);
+    free(files);
     if (result.code == STATUS_OK) {
         result = finish(import);
     }

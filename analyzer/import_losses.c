@@ -57,6 +57,15 @@ status import_losses_write(const struct import_losses *losses, struct db *db, in
              ? "Allocations and frees in stretches of the trace that could not be read; at least this "
                "many, since one stretch cannot be counted. See table gap."
              : "Allocations and frees in stretches of the trace that could not be read. See table gap."},
+        {"rotated_events", losses->begins_late, losses->rotated_events, -1,
+         "Allocations and frees before the run begins: their files are gone, or were not given. What was "
+         "alive then is known, and counts as alive, not as allocated."},
+        {"rotated_free", losses->begins_late, losses->rotated_frees, -1,
+         "Frees of blocks whose allocation was in an earlier file and that were not told to be alive when "
+         "this one began; they are ignored."},
+        {"ended_in_gap", losses->gaps > 0, losses->ended_in_gap, -1,
+         "Blocks that were freed in a stretch of the trace that could not be read; they count as freed at "
+         "its end."},
         {"missing_end", true, losses->missing_end, -1,
          "The trace has no end: the process was killed, is still running, or the file was cut. What was "
          "not yet written is missing, and the verdicts are about the part that is there."},

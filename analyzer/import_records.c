@@ -4,7 +4,7 @@
 #include "import_state.h"
 
 #include "diag.h"
-#include "schema/trace_format.h"
+#include "schema/ring_layout.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ enum {
 };
 
 #define SIZE_MAX_BYTES ((UINT64_C(1) << 47) - 1)
-#define TIME_MAX_NS    ((INT64_C(1) << 56) - 1) /* two years: beyond it a clock is damaged */
+#define TIME_MAX_NS    ((INT64_C(1) << 55) - 1) /* a year: beyond it a clock is damaged */
 
 static const char *const kinds[8] = {"other",   "malloc", "calloc", "realloc",
                                      "aligned", "new",    "object", "other"};
@@ -47,7 +47,7 @@ static status on_header(void *context, const struct header_record *record)
         if (record->interval_bytes != UNKNOWN && record->interval_bytes > 0) {
             run->interval = record->interval_bytes;
         }
-        if (record->start_ticks != UNKNOWN) {
+        if (record->start_ticks != UNKNOWN && !run->late) {
             run->start_ns = trace_ns(run->trace, record->start_ticks);
         }
     }
@@ -121,6 +121,8 @@ static status on_thread(void *context, const struct thread_record *record)
     row->tid = record->tid;
     row->has_tid = true;
     row->first_ns = (int64_t)now_ns < row->first_ns ? (int64_t)now_ns : row->first_ns;
+    row->older |=
+        import->run.late && trace_ns(import->run.trace, record->ticks) < import->run.start_ns;
     if (record->name.length) {
         db_clean_text(row->name, sizeof row->name, record->name);
         row->has_name = true;
@@ -136,14 +138,19 @@ static status on_thread_counters(void *context, const struct thread_counters_rec
 
     TRY(find_thread(import, record->thread, now_ns, &index));
     struct thread_row *row = &import->run.thread_rows[index];
+    if (!row->has_counters && row->older) {
+        row->base[0] = record->alloc_calls;
+        row->base[1] = record->alloc_bytes;
+        row->base[2] = record->free_calls;
+    }
     row->has_counters = true;
     row->inexact |= record->flags & MR_THREAD_INEXACT;
     if (record->flags & MR_THREAD_ENDED && row->ended_ns < 0) {
         row->ended_ns = (int64_t)now_ns;
     }
-    row->alloc_calls = record->alloc_calls;
-    row->alloc_bytes = record->alloc_bytes;
-    row->free_calls = record->free_calls;
+    row->alloc_calls = record->alloc_calls - row->base[0];
+    row->alloc_bytes = record->alloc_bytes - row->base[1];
+    row->free_calls = record->free_calls - row->base[2];
     return OK;
 }
 
@@ -171,7 +178,7 @@ static inline status write_sample(struct import *import, const struct block *blo
         db_bind_int(insert, 2, import->run.id);
         db_bind_known(insert, 3, block->stack ? block->stack : UNKNOWN);
         db_bind_int(insert, 4, thread);
-        db_bind_int(insert, 5, (int64_t)block->birth_ns);
+        db_bind_int(insert, 5, block->birth_ns);
         db_bind_known(insert, 6, death_ns);
         db_bind_known(insert, 7, death_thread ? (uint64_t)death_thread : UNKNOWN);
         db_bind_int(insert, 8, (int64_t)block->address);
@@ -191,7 +198,7 @@ static inline status write_sample(struct import *import, const struct block *blo
     table_writer_int(writer, import->run.id);
     table_writer_known(writer, block->stack ? block->stack : UNKNOWN);
     table_writer_int(writer, thread);
-    table_writer_int(writer, (int64_t)block->birth_ns);
+    table_writer_int(writer, block->birth_ns);
     table_writer_known(writer, death_ns);
     table_writer_known(writer, death_thread ? (uint64_t)death_thread : UNKNOWN);
     table_writer_int(writer, (int64_t)block->address);
@@ -210,7 +217,8 @@ static inline status write_sample(struct import *import, const struct block *blo
 static inline struct rollup_block rollup_block_of(struct import *import, const struct block *block)
 {
     return (struct rollup_block){
-        .birth_ns = block->birth_ns,
+        .birth_ns = block->birth_ns > 0 ? (uint64_t)block->birth_ns : 0,
+        .earlier_ns = block->birth_ns < 0 ? (uint64_t)-block->birth_ns : 0,
         .size_bytes = block->size_bytes,
         .extra_bytes = block->extra_bytes,
         .stack_id = block->stack,
@@ -256,7 +264,8 @@ static status end_block(struct import *import, const struct block *block, uint64
 static status end_reused(struct import *import, const struct block *ended, uint64_t now_ns)
 {
     import->run.losses.reused_addresses++;
-    return end_block(import, ended, now_ns > ended->birth_ns ? now_ns : ended->birth_ns, NOBODY);
+    int64_t death_ns = (int64_t)now_ns > ended->birth_ns ? (int64_t)now_ns : ended->birth_ns;
+    return end_block(import, ended, (uint64_t)death_ns, NOBODY);
 }
 
 static status on_alloc(struct import *import, struct block *block, uint64_t key, uint32_t node)
@@ -270,7 +279,7 @@ static status on_alloc(struct import *import, struct block *block, uint64_t key,
         return no_memory();
     }
     if (answer == LIFETIMES_REUSED) {
-        TRY(end_reused(import, &ended, block->birth_ns));
+        TRY(end_reused(import, &ended, (uint64_t)block->birth_ns));
     }
     struct rollup_block rolled = rollup_block_of(import, block);
     if (block->kind != KIND_OBJECT) {
@@ -314,7 +323,11 @@ static status on_free(struct import *import, uint64_t key, uint64_t now_ns, uint
         run->losses.late_frees++;
         break;
     default:
-        run->losses.unmatched_frees++;
+        if (run->late && !run->whole_since) {
+            run->losses.rotated_frees++;
+        } else {
+            run->losses.unmatched_frees++;
+        }
     }
     return OK;
 }
@@ -402,6 +415,24 @@ static status place_block(struct import *import, const struct event_batch *batch
                          object && batch->classes ? batch->classes[alloc] : 0, &block->context);
 }
 
+static inline struct block block_of(const struct event_batch *batch, size_t event, size_t alloc,
+                                    int64_t birth_ns, uint32_t thread)
+{
+    uint8_t op = batch->ops[event];
+    uint64_t size = batch->sizes[alloc];
+    unsigned interval = batch->intervals[alloc];
+
+    return (struct block){
+        .birth_ns = birth_ns,
+        .address = batch->addresses[alloc],
+        .size_bytes = size < SIZE_MAX_BYTES ? size : SIZE_MAX_BYTES,
+        .extra_bytes = batch->extras[alloc] < 65535 ? batch->extras[alloc] : 65535,
+        .thread = thread,
+        .kind = (op & 0x7f) < 8 ? op & 7 : 0,
+        .interval = (uint8_t)(interval < INTERVAL_CODES ? interval : INTERVAL_CODES - 1),
+    };
+}
+
 static inline status on_event(struct import *import, struct reader *at)
 {
     struct run *run = &import->run;
@@ -435,18 +466,8 @@ static inline status on_event(struct import *import, struct reader *at)
         return on_free(import, key, now_ns, thread, op == MR_OP_FREE_BY_REALLOC);
     }
     uint64_t key = batch->alloc_keys[at->alloc];
-    unsigned interval = batch->intervals[at->alloc];
-    uint64_t size = batch->sizes[at->alloc];
-    struct block block = {
-        .birth_ns = now_ns,
-        .address = batch->addresses[at->alloc],
-        .size_bytes = size < SIZE_MAX_BYTES ? size : SIZE_MAX_BYTES,
-        .extra_bytes = batch->extras[at->alloc] < 65535 ? batch->extras[at->alloc] : 65535,
-        .thread = thread,
-        .kind = (op & 0x7f) < 8 ? op & 7 : 0,
-        .interval = (uint8_t)(interval < INTERVAL_CODES ? interval : INTERVAL_CODES - 1),
-        .previous_id = op == MR_OP_REALLOC ? previous : 0,
-    };
+    struct block block = block_of(batch, event, at->alloc, (int64_t)now_ns, thread);
+    block.previous_id = op == MR_OP_REALLOC ? previous : 0;
     if (op == MR_OP_HEAP_ALLOC || voice_speaks(import->voice)) {
         TRY(place_block(import, batch, at->alloc, op == MR_OP_HEAP_ALLOC, &block, &key));
     }
@@ -518,9 +539,146 @@ static status on_events(void *context, const struct event_batch *batch)
     return OK;
 }
 
+/* ---- what was alive when a segment began ---- */
+
+/* A block of which only this is known: that it lives. */
+static status carry(struct import *import, const struct event_batch *batch, size_t at, uint64_t key)
+{
+    struct run *run = &import->run;
+    int64_t birth_ns = trace_ns(run->trace, batch->ticks[at]) - run->start_ns;
+    uint64_t now_ns = run->last_ns;
+    struct block ended;
+    uint32_t thread;
+
+    birth_ns = birth_ns < -TIME_MAX_NS ? -TIME_MAX_NS : birth_ns;
+    birth_ns = birth_ns > (int64_t)now_ns ? (int64_t)now_ns : birth_ns;
+    TRY(find_thread(import, batch->threads[at], birth_ns > 0 ? (uint64_t)birth_ns : 0, &thread));
+    struct block block = block_of(batch, at, at, birth_ns, thread);
+    bool object = batch->ops[at] == MR_OP_HEAP_ALLOC;
+    if (object || voice_speaks(import->voice)) {
+        TRY(place_block(import, batch, at, object, &block, &key));
+    }
+    TRY(stack_table_use(import->stacks, batch->stacks[at], &block.stack));
+    if (lifetimes_open(import->lifetimes, key, &block, &ended) == LIFETIMES_NO_MEMORY) {
+        return no_memory();
+    }
+    struct rollup_block rolled = rollup_block_of(import, &block);
+    return rollup_carry(import->rollup, &rolled, now_ns);
+}
+
+static status note_alive(struct run *run, uint64_t key)
+{
+    if (run->alive_count == run->alive_room) {
+        size_t room = run->alive_room + run->alive_room / 2 + 1024;
+        uint64_t *alive = reallocarray(run->alive, room, sizeof *alive);
+
+        if (!alive) {
+            return no_memory();
+        }
+        run->alive = alive;
+        run->alive_room = room;
+    }
+    run->alive[run->alive_count++] = key;
+    return OK;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+struct vanished {
+    struct run *run;
+    size_t told; /* of run->alive; those that are not among them follow */
+};
+
+static status note_vanished(void *context, uint64_t key)
+{
+    struct vanished *vanished = context;
+    struct run *run = vanished->run;
+
+    return bsearch(&key, run->alive, vanished->told, sizeof key, compare_keys)
+               ? OK
+               : note_alive(run, key);
+}
+
+/* What is open and was not told to be alive ended where nobody could see. */
+static status end_vanished(struct import *import)
+{
+    struct run *run = &import->run;
+    struct vanished vanished = {run, run->alive_count};
+
+    qsort(run->alive, run->alive_count, sizeof *run->alive, compare_keys);
+    TRY(lifetimes_each_key(import->lifetimes, note_vanished, &vanished));
+    for (size_t i = vanished.told; i < run->alive_count; i++) {
+        struct block ended;
+
+        if (lifetimes_close(import->lifetimes, run->alive[i], run->last_ns, &ended) ==
+            LIFETIMES_DONE) {
+            run->losses.ended_in_gap++;
+            TRY(end_block(import, &ended, run->last_ns, NOBODY));
+        }
+    }
+    return OK;
+}
+
+static status on_alive(void *context, const struct alive_batch *alive)
+{
+    struct import *import = context;
+    struct run *run = &import->run;
+    const struct event_batch *batch = alive->blocks;
+
+    if (!run->blind) {
+        return OK;
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        bool object = batch->ops[i] == MR_OP_HEAP_ALLOC;
+        uint64_t key = batch->alloc_keys[i];
+        uint64_t placed = object && !batch->has_ids ? key | OBJECT_SPACE : key;
+
+        TRY(note_alive(run, placed));
+        if (!lifetimes_is_open(import->lifetimes, placed)) {
+            TRY(carry(import, batch, i, key));
+        }
+    }
+    if (alive->last) {
+        if (alive->whole) {
+            TRY(end_vanished(import));
+            run->whole_since = true;
+        }
+        run->alive_count = 0;
+        run->blind = !alive->whole;
+    }
+    return OK;
+}
+
 static status on_definition(void *context, const struct definition_record *record)
 {
     return voice_definition(((struct import *)context)->voice, record);
+}
+
+/* Of a thread that is older than the run: counters since the run began. */
+static status take_heap_base(struct thread_row *row, struct heap_counters_record *record)
+{
+    if (!row->older || record->heap == 0 || record->heap > MR_HEAPS_MAX) {
+        return OK;
+    }
+    if (!row->heap_bases && !(row->heap_bases = calloc(MR_HEAPS_MAX, sizeof *row->heap_bases))) {
+        return no_memory();
+    }
+    struct heap_base *base = &row->heap_bases[record->heap - 1];
+    if (!base->known) {
+        *base = (struct heap_base){true, record->alloc_calls, record->alloc_bytes,
+                                   record->free_calls, record->freed_bytes};
+    }
+    record->alloc_calls -= base->alloc_calls;
+    record->alloc_bytes -= base->alloc_bytes;
+    record->free_calls -= base->free_calls;
+    record->freed_bytes -= base->freed_bytes;
+    return OK;
 }
 
 static status on_heap_counters(void *context, const struct heap_counters_record *record)
@@ -529,7 +687,9 @@ static status on_heap_counters(void *context, const struct heap_counters_record 
     uint32_t thread;
 
     TRY(find_thread(import, record->thread, time_ns(&import->run, record->ticks), &thread));
-    return voice_heap_counters(import->voice, record, thread);
+    struct heap_counters_record since = *record;
+    TRY(take_heap_base(&import->run.thread_rows[thread], &since));
+    return voice_heap_counters(import->voice, &since, thread);
 }
 
 static status on_metric(void *context, const struct metric_record *record)
@@ -570,7 +730,15 @@ static status on_gap(void *context, const struct gap_record *record)
     struct import *import = context;
     struct run *run = &import->run;
     struct statement *insert = import->insert_gap;
+    bool before = run->late && run->events == 0 && record->first_byte == 0;
 
+    run->blind = true;
+    if (before) {
+        run->losses.rotated_events = record->lost_events == UNKNOWN ? 0 : record->lost_events;
+    }
+    if (record->reason == trace_rotated_away) {
+        return OK;
+    }
     run->gaps++;
     if (record->last_ticks != UNKNOWN) {
         run->gaps_inside++;
@@ -578,7 +746,8 @@ static status on_gap(void *context, const struct gap_record *record)
     }
     run->gap_events += record->lost_events == UNKNOWN ? 0 : record->lost_events;
     db_bind_int(insert, 1, run->id);
-    db_bind_int(insert, 2, (int64_t)time_ns(run, record->first_ticks));
+    db_bind_int(insert, 2,
+                before ? -(int64_t)run->late_ns : (int64_t)time_ns(run, record->first_ticks));
     db_bind_known(insert, 3,
                   record->last_ticks == UNKNOWN ? UNKNOWN : time_ns(run, record->last_ticks));
     db_bind_known(insert, 4, record->lost_events);
@@ -627,6 +796,7 @@ struct record_sink import_records_sink(struct import *import)
         .definition = on_definition,
         .heap_counters = on_heap_counters,
         .events = on_events,
+        .alive = on_alive,
         .metric = on_metric,
         .gauges = on_gauges,
         .end = on_end,

@@ -111,7 +111,10 @@ static status write_run(struct import *import, uint64_t temporary_ns)
         db_bind_text(insert, 15, header->unwinder);
         db_bind_text(insert, 16, header->recorder_version);
         db_bind_string(insert, 17, name_of(header->start_reason, start_reasons, 3));
-        db_bind_known(insert, 18, header->start_realtime_ns);
+        db_bind_known(insert, 18,
+                      header->start_realtime_ns == UNKNOWN
+                          ? UNKNOWN
+                          : header->start_realtime_ns + run->late_ns);
         db_bind_known(insert, 22, header->page_bytes);
     }
     db_bind_int(insert, 19, (int64_t)run->last_ns);
@@ -183,6 +186,35 @@ static status write_capabilities(struct import *import)
         }
         rest.bytes += length + (space != NULL);
         rest.length -= length + (space != NULL);
+    }
+    return OK;
+}
+
+static status write_segments(struct import *import)
+{
+    const struct run *run = &import->run;
+    const struct trace_facts *facts = trace_get_facts(run->trace);
+    struct statement *insert;
+
+    TRY(db_prepare(import->db, "INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", &insert));
+    for (size_t i = 0; i < facts->segment_count; i++) {
+        const struct trace_segment *segment = &facts->segments[i];
+        bool known = segment->block_count > 0;
+        int64_t first_ns = trace_ns(run->trace, segment->first_ticks) - run->start_ns;
+        int64_t last_ns = trace_ns(run->trace, segment->last_ticks) - run->start_ns;
+
+        db_bind_int(insert, 1, run->id);
+        db_bind_int(insert, 2, (int64_t)i);
+        db_bind_string(insert, 3, segment->path);
+        db_bind_int(insert, 4, (int64_t)segment->file_bytes);
+        db_bind_int(insert, 5, (int64_t)segment->block_count);
+        db_bind_int(insert, 6, (int64_t)segment->event_count);
+        if (known) {
+            db_bind_int(insert, 7, first_ns > 0 ? first_ns : 0);
+            db_bind_int(insert, 8, last_ns > 0 ? last_ns : 0);
+            db_bind_int(insert, 9, (first_ns > 0 ? first_ns : 0) + (int64_t)run->late_ns);
+        }
+        TRY(db_insert(insert));
     }
     return OK;
 }
@@ -310,6 +342,7 @@ static status finish_run(struct import *import, uint64_t temporary_ns)
                              run));
     TRY(write_threads(import));
     TRY(write_capabilities(import));
+    TRY(write_segments(import));
     TRY(write_losses(import));
     return write_run(import, temporary_ns);
 }
@@ -337,6 +370,19 @@ static void say_incomplete(const struct import *import)
                     (unsigned long long)trace_recovered_events(run->trace));
     }
     diag_hint("Table gap, or the report losses, says which times are affected.");
+}
+
+/* More files were read than were named. */
+static void say_segments(const struct import *import, size_t named)
+{
+    const struct trace_facts *facts = trace_get_facts(import->run.trace);
+    const struct trace_segment *segments = facts->segments;
+
+    if (!import->options->quiet && facts->segment_count > named) {
+        diag_remark("\"%s\" is a trace of %zu files, \"%s\" to \"%s\"; all of them were read.",
+                    import->run.path, facts->segment_count, segments[0].path,
+                    segments[facts->segment_count - 1].path);
+    }
 }
 
 static status refuse_duplicate(struct import *import, const struct trace_facts *facts)
@@ -378,6 +424,15 @@ static status read_run(struct import *import)
 
     TRY(refuse_duplicate(import, facts));
     run->start_ns = trace_ns(run->trace, facts->first_ticks);
+    run->late = trace_begins_late(run->trace);
+    if (run->late) {
+        const struct header_record *header = trace_header(run->trace);
+        int64_t began_ns =
+            header->start_ticks != UNKNOWN ? trace_ns(run->trace, header->start_ticks) : 0;
+
+        run->late_ns = run->start_ns > began_ns ? (uint64_t)(run->start_ns - began_ns) : 0;
+        run->losses.begins_late = true;
+    }
     run->interval = INTERVAL_WHEN_UNKNOWN;
     run->threads.element_bytes = sizeof(struct thread_state);
 
@@ -387,6 +442,7 @@ static status read_run(struct import *import)
         last_ticks = facts->clocks[facts->clock_count - 1].ticks;
     }
     int64_t length_ns = trace_ns(run->trace, last_ticks);
+    length_ns -= run->late ? run->start_ns : 0;
     uint64_t duration_ns = length_ns > 0 ? (uint64_t)length_ns : 0;
     uint64_t temporary_ns = duration_ns / TEMPORARY_SHARE < TEMPORARY_NS_MAX
                                 ? duration_ns / TEMPORARY_SHARE
@@ -425,13 +481,18 @@ static status read_run(struct import *import)
     return OK;
 }
 
-status import_run(struct import *import, const char *path)
+status import_run(struct import *import, const char *const *paths, size_t count)
 {
-    import->run = (struct run){.id = ++import->run_count, .path = path};
-    TRY(trace_open(path, &import->run.trace));
+    import->run = (struct run){.id = ++import->run_count, .path = paths[0]};
+    TRY(trace_open_files(paths, count, &import->run.trace));
+    say_segments(import, count);
     status result = read_run(import);
     trace_close(import->run.trace);
     sparse_clear(&import->run.threads);
+    for (uint32_t i = 0; i < import->run.thread_count; i++) {
+        free(import->run.thread_rows[i].heap_bases);
+    }
     free(import->run.thread_rows);
+    free(import->run.alive);
     return result;
 }

@@ -29,9 +29,17 @@ struct thread_row {
     int64_t id, first_ns, ended_ns; /* ended -1: not */
     char name[64];
     bool has_tid, has_name, has_counters, inexact;
+    bool older; /* than the run, whose beginning was rotated away: its counters start at `base` */
     uint64_t alloc_calls, alloc_bytes, free_calls;
+    uint64_t base[3];
+    struct heap_base *heap_bases; /* by heap - 1; NULL: none */
     int64_t
         realloc_sample; /* its last event was a free by realloc that ended this sample; 0: not */
+};
+
+struct heap_base { /* counters of a thread in a heap when the run began */
+    bool known;
+    uint64_t alloc_calls, alloc_bytes, free_calls, freed_bytes;
 };
 
 struct run {
@@ -40,7 +48,13 @@ struct run {
     const char *path;
     bool has_header, has_end;
     uint64_t end_reason;
-    int64_t start_ns;  /* of trace_ns */
+    int64_t start_ns; /* of trace_ns */
+    bool late;        /* it starts with a later segment ... */
+    uint64_t late_ns; /* ... so long after the recording did */
+    bool blind; /* something before here could not be read: what is alive is not surely known */
+    bool whole_since; /* ... and was told since the start of a late run */
+    uint64_t *alive;  /* keys told to be alive, meanwhile */
+    size_t alive_count, alive_room;
     uint64_t last_ns;  /* of the latest record so far */
     uint64_t interval; /* base, bytes */
     bool saw_events, has_ids;
@@ -75,9 +89,9 @@ struct import {
     struct import_totals totals;
 };
 
-/* import_run.c: reads one trace and writes all rows of its run. STATUS_INCOMPLETE after saying
+/* import_run.c: reads one trace, which may have several files, and writes all rows of its run. STATUS_INCOMPLETE after saying
  * what is missing. */
-STATUS_MUST_USE status import_run(struct import *import, const char *path);
+STATUS_MUST_USE status import_run(struct import *import, const char *const *paths, size_t count);
 
 /* import_records.c: the functions that take the records of import->run. */
 struct record_sink import_records_sink(struct import *import);

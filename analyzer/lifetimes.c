@@ -67,6 +67,16 @@ static uint64_t mix(uint64_t key)
     return key;
 }
 
+static uint64_t unmix(uint64_t mixed)
+{
+    mixed ^= mixed >> 32;
+    mixed *= UINT64_C(0xcfee444d8b59a89b);
+    mixed ^= mixed >> 32;
+    mixed *= UINT64_C(0xcfee444d8b59a89b);
+    mixed ^= mixed >> 32;
+    return mixed;
+}
+
 static void put64(uint32_t half[2], uint64_t value) { memcpy(half, &value, sizeof value); }
 
 static uint64_t get64(const uint32_t half[2])
@@ -275,13 +285,16 @@ static uint32_t get_context(const struct lifetimes *lifetimes, uint32_t place)
     return piece ? piece[place & (PIECE_PLACES - 1)] : 0;
 }
 
+/* Out of the low 56 bits, with their sign. */
+static inline int64_t birth_of(uint64_t birth) { return (int64_t)(birth << 8) >> 8; }
+
 static inline void fill_block(const struct lifetimes *lifetimes, uint32_t index, struct block *out)
 {
     const struct place *place = place_at(lifetimes, index);
     uint64_t birth = get64(place->birth);
     uint64_t size = get64(place->size);
 
-    out->birth_ns = birth & TIME_MASK;
+    out->birth_ns = birth_of(birth);
     out->interval = (uint8_t)((birth >> 56 & 31) | (size >> 47 & 1) << 5);
     out->kind = (uint8_t)(birth >> 61);
     out->address = get64(place->address);
@@ -317,7 +330,8 @@ static bool fill_place(struct lifetimes *lifetimes, uint32_t index, const struct
         place->stack = continued | CONTINUED;
     }
     place->thread = block->thread;
-    put64(place->birth, (block->birth_ns & TIME_MASK) | (uint64_t)(block->interval & 31) << 56 |
+    put64(place->birth, ((uint64_t)block->birth_ns & TIME_MASK) |
+                            (uint64_t)(block->interval & 31) << 56 |
                             (uint64_t)(block->kind & 7) << 61);
     put64(place->size, (block->size_bytes & SIZE_MASK) |
                            (uint64_t)(block->interval >> 5 & 1) << 47 |
@@ -398,7 +412,8 @@ enum lifetimes_answer lifetimes_close(struct lifetimes *lifetimes, uint64_t key,
     if (shard->slots[at].place == NO_PLACE) {
         return LIFETIMES_UNKNOWN;
     }
-    if ((get64(place_at(lifetimes, shard->slots[at].place)->birth) & TIME_MASK) > time_ns) {
+    int64_t birth_ns = birth_of(get64(place_at(lifetimes, shard->slots[at].place)->birth));
+    if (birth_ns > 0 && (uint64_t)birth_ns > time_ns) {
         return LIFETIMES_LATE;
     }
     end_block(lifetimes, shard, at, ended);
@@ -467,6 +482,33 @@ status lifetimes_each(const struct lifetimes *lifetimes,
         }
     }
     return OK;
+}
+
+status lifetimes_each_key(const struct lifetimes *lifetimes,
+                          status (*visit)(void *context, uint64_t key), void *context)
+{
+    for (size_t i = 0; i < SHARDS; i++) {
+        const struct shard *shard = &lifetimes->shards[i];
+
+        for (uint32_t at = 0; at < shard->capacity; at++) {
+            const struct slot *slot = &shard->slots[at];
+
+            if (slot->place != NO_PLACE) {
+                uint32_t low = place_at(lifetimes, slot->place)->key;
+
+                TRY(visit(context, unmix((uint64_t)slot->hash << 32 | low)));
+            }
+        }
+    }
+    return OK;
+}
+
+bool lifetimes_is_open(const struct lifetimes *lifetimes, uint64_t key)
+{
+    uint64_t mixed = mix(key);
+    const struct shard *shard = &lifetimes->shards[mixed % SHARDS];
+
+    return shard->used && shard->slots[find(lifetimes, shard, mixed)].place != NO_PLACE;
 }
 
 uint64_t lifetimes_bytes(const struct lifetimes *lifetimes)

@@ -19,7 +19,7 @@
 struct lifetimes;
 
 struct block {
-    uint64_t birth_ns; /* below 2^56 */
+    int64_t birth_ns; /* from -2^55 to 2^55 - 1; negative: before the run */
     uint64_t address;
     uint64_t size_bytes;  /* below 2^47 */
     uint32_t extra_bytes; /* usable - requested, at most 65535 */
@@ -66,6 +66,13 @@ uint64_t lifetimes_open_count(const struct lifetimes *lifetimes);
 STATUS_MUST_USE status lifetimes_each(const struct lifetimes *lifetimes,
                                       status (*visit)(void *context, const struct block *block),
                                       void *context);
+
+/* Hands out the key of every open block, in no order, until `visit` fails. Nothing may be changed meanwhile. */
+STATUS_MUST_USE status lifetimes_each_key(const struct lifetimes *lifetimes,
+                                          status (*visit)(void *context, uint64_t key),
+                                          void *context);
+
+bool lifetimes_is_open(const struct lifetimes *lifetimes, uint64_t key);
 
 /* Forgets every open block and gives the memory back: ready for the next run. */
 void lifetimes_clear(struct lifetimes *lifetimes);

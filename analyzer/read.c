@@ -7,6 +7,7 @@
 #include "decode.h"
 #include "diag.h"
 #include "ring_read.h"
+#include "segments.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +45,9 @@ struct clock { /* the pairs, and the segment that answered last */
 
 struct trace {
     char *path;
-    int file;
+    int *files;
+    struct trace_segment *segments;
+    size_t segment_count;
     struct trace_facts facts;
     struct window window;
     struct clock *clock;
@@ -61,6 +64,8 @@ struct trace {
     bool rings_found;
 };
 
+const char trace_rotated_away[] = "rotated away";
+static const char missing_segment[] = "missing segment";
 static const char not_a_block[] = "not a block";
 static const char cut_off[] = "cut off";
 static const char wrong_checksum[] = "wrong checksum";
@@ -73,16 +78,37 @@ static status no_memory(void)
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
+/* The file that holds this byte. */
+static size_t segment_at(const struct trace *trace, uint64_t offset)
+{
+    size_t low = 0, high = trace->segment_count;
+
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+
+        if (trace->segments[middle].first_byte <= offset) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 static status read_at(struct trace *trace, uint64_t offset, uint8_t *out, size_t bytes)
 {
     while (bytes > 0) {
-        ssize_t got = pread(trace->file, out, bytes, (off_t)offset);
+        size_t at = segment_at(trace, offset);
+        const struct trace_segment *segment = &trace->segments[at];
+        uint64_t rest = segment->first_byte + segment->file_bytes - offset;
+        ssize_t got = pread(trace->files[at], out, bytes < rest ? bytes : (size_t)rest,
+                            (off_t)(offset - segment->first_byte));
 
         if (got < 0 && errno == EINTR) {
             continue;
         }
         if (got <= 0) {
-            diag_error("could not read trace \"%s\": %s", trace->path,
+            diag_error("could not read trace \"%s\": %s", segment->path,
                        got < 0 ? strerror(errno) : "it became shorter meanwhile");
             return FAIL;
         }
@@ -186,7 +212,8 @@ struct scan_item { /* what scan_next found */
 static status examine(struct trace *trace, struct scan *scan, struct mr_block_header *header,
                       const char **wrong, uint64_t *skip)
 {
-    uint64_t rest = trace->facts.file_bytes - scan->offset;
+    const struct trace_segment *segment = &trace->segments[segment_at(trace, scan->offset)];
+    uint64_t rest = segment->first_byte + segment->file_bytes - scan->offset;
     uint8_t magic[MAGIC_BYTES];
     const uint8_t *bytes;
 
@@ -256,9 +283,14 @@ static bool follows(const struct mr_block_header *previous, const struct mr_bloc
            header->sequence > previous->sequence;
 }
 
+static bool is_segmented(const struct trace *trace)
+{
+    return trace->header_known && trace->header.segment != UNKNOWN;
+}
+
 /* The gap before an intact block, or (next == NULL) before the end of the file. */
-static struct gap_record gap_before(const struct scan *scan, const struct mr_block_header *next,
-                                    uint64_t offset)
+static struct gap_record gap_before(const struct trace *trace, const struct scan *scan,
+                                    const struct mr_block_header *next, uint64_t offset)
 {
     const struct mr_block_header *previous = &scan->previous;
     uint64_t known = scan->has_previous ? previous->events_before + previous->event_count : 0;
@@ -270,6 +302,12 @@ static struct gap_record gap_before(const struct scan *scan, const struct mr_blo
         .last_byte = offset,
         .reason = scan->trouble ? scan->trouble : "missing block",
     };
+
+    if (next && !scan->trouble && is_segmented(trace) &&
+        trace->segments[segment_at(trace, offset)].first_byte == offset) {
+        gap.reason =
+            offset == 0 && trace->header.only_last == 1 ? trace_rotated_away : missing_segment;
+    }
 
     if (next) {
         gap.last_ticks = next->first_ticks;
@@ -312,7 +350,7 @@ static status scan_next(struct trace *trace, struct scan *scan, struct scan_item
         if ((scan->trouble || !next) && !scan->gap_told) {
             item->kind = SCAN_GAP;
             item->gap_at_end = false;
-            item->gap = gap_before(scan, &item->header, scan->offset);
+            item->gap = gap_before(trace, scan, &item->header, scan->offset);
             scan->gap_told = true;
             scan->trouble = NULL;
             return OK;
@@ -330,7 +368,7 @@ static status scan_next(struct trace *trace, struct scan *scan, struct scan_item
     if (scan->trouble) {
         item->kind = SCAN_GAP;
         item->gap_at_end = true;
-        item->gap = gap_before(scan, NULL, end);
+        item->gap = gap_before(trace, scan, NULL, end);
         scan->trouble = NULL;
     }
     return OK;
@@ -523,6 +561,21 @@ static status read_first_block(struct trace *trace, const struct scan_item *item
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+static void gather_segment(struct trace *trace, const struct scan_item *item)
+{
+    struct trace_segment *segment = &trace->segments[segment_at(trace, item->offset)];
+    const struct mr_block_header *header = &item->header;
+
+    if (segment->block_count++ == 0) {
+        segment->first_sequence = header->sequence;
+        segment->first_ticks = header->first_ticks;
+    }
+    segment->last_sequence = header->sequence;
+    segment->last_ticks =
+        header->last_ticks > segment->last_ticks ? header->last_ticks : segment->last_ticks;
+    segment->event_count += header->event_count;
+}
+
 static status gather_facts(struct trace *trace)
 {
     struct trace_facts *facts = &trace->facts;
@@ -542,9 +595,11 @@ static status gather_facts(struct trace *trace)
         if (facts->intact_block_count++ == 0) {
             memcpy(facts->trace_id, header->trace_id, sizeof facts->trace_id);
             facts->first_ticks = header->first_ticks;
+            facts->first_sequence = header->sequence;
             facts->major = header->major;
             facts->minor = header->minor;
             TRY(read_first_block(trace, &item));
+            facts->gap_count -= trace_begins_late(trace) && trace->header.only_last == 1;
         }
         if (header->last_ticks > facts->last_ticks) {
             facts->last_ticks = header->last_ticks;
@@ -552,11 +607,14 @@ static status gather_facts(struct trace *trace)
         facts->event_count += header->event_count;
         facts->last_sequence = header->sequence;
         facts->ended = header->flags & MR_BLOCK_LAST;
+        gather_segment(trace, &item);
         TRY(clock_add(trace->clock, header->clock_ticks, header->clock_ns));
     }
     facts->block_count = facts->intact_block_count ? facts->last_sequence + 1 : 0;
     facts->clocks = trace->clock->pairs;
     facts->clock_count = trace->clock->count;
+    facts->segments = trace->segments;
+    facts->segment_count = trace->segment_count;
     return OK;
 }
 
@@ -610,40 +668,135 @@ static void complain_no_block(struct trace *trace)
     }
 }
 
-static status open_file(struct trace *trace)
+static status check_file(const char *path, const struct stat *facts)
 {
-    struct stat facts;
-
-    trace->file = open(trace->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (trace->file < 0 || fstat(trace->file, &facts) != 0) {
-        diag_error("could not open trace \"%s\": %m", trace->path);
-        if (errno == ENOENT) {
-            diag_hint(
-                "The recorder writes to the path in MEMREC_TRACE, where %%p is the process id.");
-        }
+    if (!S_ISREG(facts->st_mode)) {
+        diag_error("could not read trace \"%s\": it is %s", path,
+                   S_ISDIR(facts->st_mode) ? "a directory" : "not a regular file");
+        diag_hint(S_ISDIR(facts->st_mode) ? "Name the traces in it: %s/*.zst"
+                                          : "A trace is read twice; copy \"%s\" into a file.",
+                  path);
         return FAIL;
     }
-    if (!S_ISREG(facts.st_mode)) {
-        diag_error("could not read trace \"%s\": it is %s", trace->path,
-                   S_ISDIR(facts.st_mode) ? "a directory" : "not a regular file");
-        diag_hint(S_ISDIR(facts.st_mode) ? "Name the traces in it: %s/*.zst"
-                                         : "A trace is read twice; copy \"%s\" into a file.",
-                  trace->path);
-        return FAIL;
-    }
-    if (facts.st_size == 0) {
-        diag_error("could not read trace \"%s\": it is empty", trace->path);
+    if (facts->st_size == 0) {
+        diag_error("could not read trace \"%s\": it is empty", path);
         diag_hint(
             "The recorder had not written its first block. Was the process killed as it began?");
         return FAIL;
     }
-    trace->facts.file_bytes = (uint64_t)facts.st_size;
     return OK;
 }
 
-static status open_trace(struct trace *trace)
+/* Opens a file as the next segment. */
+static status open_file(struct trace *trace, const char *path)
 {
-    TRY(open_file(trace));
+    size_t count = trace->segment_count;
+    struct trace_segment *segments =
+        reallocarray(trace->segments, count + 1, sizeof *trace->segments);
+    struct stat facts;
+
+    trace->segments = segments ? segments : trace->segments;
+    int *files = reallocarray(trace->files, count + 1, sizeof *trace->files);
+    trace->files = files ? files : trace->files;
+    char *copy = strdup(path);
+    if (!segments || !files || !copy) {
+        free(copy);
+        return no_memory();
+    }
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0 || fstat(file, &facts) != 0) {
+        diag_error("could not open trace \"%s\": %m", path);
+        if (errno == ENOENT) {
+            diag_hint(
+                "The recorder writes to the path in MEMREC_TRACE, where %%p is the process id.");
+        }
+        free(copy);
+        return FAIL;
+    }
+    segments[count] = (struct trace_segment){
+        .path = copy,
+        .first_byte = trace->facts.file_bytes,
+        .file_bytes = (uint64_t)facts.st_size,
+        .first_sequence = UNKNOWN,
+        .last_sequence = UNKNOWN,
+    };
+    files[count] = file;
+    trace->segment_count++;
+    TRY(check_file(path, &facts));
+    trace->facts.file_bytes += (uint64_t)facts.st_size;
+    return OK;
+}
+
+static void close_files(struct trace *trace)
+{
+    for (size_t i = 0; i < trace->segment_count; i++) {
+        close(trace->files[i]);
+        free((char *)trace->segments[i].path);
+    }
+    trace->segment_count = 0;
+    trace->window.length = 0;
+    trace->facts.file_bytes = 0;
+}
+
+static void forget_header(struct trace *trace)
+{
+    free(trace->header_text);
+    trace->header_text = NULL;
+    trace->header_known = false;
+}
+
+/* Whether the first intact block of the one file that is open says that there are more. */
+static status ask_segmented(struct trace *trace, bool *segmented)
+{
+    struct record_sink sink = {.context = trace, .header = keep_header};
+    struct scan scan = {0};
+    struct scan_item item;
+
+    do {
+        TRY(scan_next(trace, &scan, &item));
+    } while (item.kind == SCAN_GAP);
+    if (item.kind == SCAN_BLOCK) {
+        TRY(read_block(trace, &item, &sink));
+    }
+    *segmented = is_segmented(trace);
+    forget_header(trace);
+    return OK;
+}
+
+/* Opens all files of the trace that these are of, in order. */
+static status open_files(struct trace *trace, const char *const *paths, size_t count)
+{
+    struct segments segments = {0};
+    struct mr_block_header head;
+    bool segmented;
+    status result = OK;
+
+    TRY(open_file(trace, paths[0]));
+    TRY(ask_segmented(trace, &segmented));
+    if ((!segmented && count == 1) || !segments_head(paths[0], &head)) {
+        return OK;
+    }
+    close_files(trace);
+    for (size_t i = 1; i < count && result.code == STATUS_OK; i++) {
+        struct mr_block_header another;
+
+        if (segments_head(paths[i], &another)) {
+            result = segments_add(&segments, paths[i], another.sequence);
+        }
+    }
+    if (result.code == STATUS_OK) {
+        result = segments_beside(paths[0], &head, &segments);
+    }
+    for (size_t i = 0; i < segments.count && result.code == STATUS_OK; i++) {
+        result = open_file(trace, segments.files[i].path);
+    }
+    segments_free(&segments);
+    return result;
+}
+
+static status open_trace(struct trace *trace, const char *const *paths, size_t count)
+{
+    TRY(open_files(trace, paths, count));
     TRY(gather_facts(trace));
     if (trace->facts.intact_block_count == 0) {
         complain_no_block(trace);
@@ -652,25 +805,29 @@ static status open_trace(struct trace *trace)
     return OK;
 }
 
-status trace_open(const char *path, struct trace **out)
+status trace_open_files(const char *const *paths, size_t count, struct trace **out)
 {
     struct trace *trace = calloc(1, sizeof *trace);
+    char *instead = access(paths[0], F_OK) == 0 ? NULL : segments_of_missing(paths[0]);
+    const char *first = instead ? instead : paths[0];
 
     *out = NULL;
     if (!trace) {
+        free(instead);
         return no_memory();
     }
-    trace->file = -1;
-    trace->path = strdup(path);
+    trace->path = strdup(paths[0]);
     trace->clock = calloc(1, sizeof *trace->clock);
     trace->decoder = decoder_new();
     trace->zstd = ZSTD_createDCtx();
     if (!trace->path || !trace->clock || !trace->decoder || !trace->zstd) {
         trace_close(trace);
+        free(instead);
         return no_memory();
     }
     trace->clock->line_slope = -1; /* no segment yet */
-    status result = open_trace(trace);
+    status result = open_trace(trace, count == 1 ? &first : paths, count);
+    free(instead);
     if (result.code != STATUS_OK) {
         trace_close(trace);
         return result;
@@ -679,14 +836,21 @@ status trace_open(const char *path, struct trace **out)
     return OK;
 }
 
+status trace_open(const char *path, struct trace **out) { return trace_open_files(&path, 1, out); }
+
+bool trace_begins_late(const struct trace *trace)
+{
+    return trace->facts.first_sequence > 0 && is_segmented(trace) && trace->header.segment > 0;
+}
+
 void trace_close(struct trace *trace)
 {
     if (!trace) {
         return;
     }
-    if (trace->file >= 0) {
-        close(trace->file);
-    }
+    close_files(trace);
+    free(trace->files);
+    free(trace->segments);
     if (trace->clock) {
         free(trace->clock->pairs);
     }
@@ -743,6 +907,7 @@ FORWARD(heap_counters, heap_counters_record)
 FORWARD(events, event_batch)
 FORWARD(gauges, gauge_batch)
 FORWARD(end, end_record)
+FORWARD(alive, alive_batch)
 
 static status tee_gap(void *context, const struct gap_record *gap)
 {
@@ -877,6 +1042,7 @@ static status read_through_tee(struct tee *tee,
         .definition = tee_definition,
         .heap_counters = tee_heap_counters,
         .events = tee->sink->events ? tee_events : NULL,
+        .alive = tee_alive,
         .metric = tee_metric,
         .gauges = tee_gauges,
         .end = tee_end,

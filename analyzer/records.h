@@ -24,6 +24,7 @@ struct header_record { /* an absent text has bytes == NULL, an absent integer is
     struct text architecture, operating_system, allocator, unwinder, capabilities;
     uint64_t pid, parent_pid, start_ticks, start_monotonic_ns, start_realtime_ns;
     uint64_t page_bytes, interval_bytes, mode, stack_depth_max, start_reason;
+    uint64_t segment, only_last;
     bool has_parent_trace_id;
     uint8_t parent_trace_id[16];
 };
@@ -108,6 +109,13 @@ struct event_batch {
     size_t mark_count;
 };
 
+/* What was alive when a segment of the trace began: known already to who has read what came before. */
+struct alive_batch {
+    const struct event_batch *blocks; /* allocations only */
+    bool last;                        /* of the list ... */
+    bool whole;                       /* ... from which nothing that was alive is missing */
+};
+
 struct metric_record {
     uint64_t id, unit, kind;
     struct text name;
@@ -145,6 +153,7 @@ struct record_sink {
     status (*definition)(void *context, const struct definition_record *record);
     status (*heap_counters)(void *context, const struct heap_counters_record *record);
     status (*events)(void *context, const struct event_batch *batch); /* also of marks alone */
+    status (*alive)(void *context, const struct alive_batch *batch);
     status (*metric)(void *context, const struct metric_record *record);
     status (*gauges)(void *context, const struct gauge_batch *batch);
     status (*end)(void *context, const struct end_record *record);

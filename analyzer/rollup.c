@@ -438,7 +438,9 @@ static inline uint64_t higher(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 /* ---- events ---- */
 
-status rollup_alloc(struct rollup *rollup, const struct rollup_block *block)
+/* A block lives from now on. */
+static inline status begin_life(struct rollup *rollup, const struct rollup_block *block,
+                                uint64_t now_ns, struct bucket **bucket_out, struct site **site_out)
 {
     double bytes = (double)block->size_bytes * block->weight;
     double waste = (double)block->extra_bytes * block->weight;
@@ -456,15 +458,8 @@ status rollup_alloc(struct rollup *rollup, const struct rollup_block *block)
     }
     cell->samples++;
     cell->alloc_bytes += bytes;
-    bucket->samples++;
-    add(&bucket->allocated, bytes, block->weight);
-    struct class_sums *size = &rollup->sizes[size_class(block->size_bytes)];
-    add(&size->allocated, bytes, block->weight);
-    size->allocated_waste += waste;
-    add(&rollup->threads[block->thread].allocated, bytes, block->weight);
 
     keep_peak(rollup, site);
-    add(&site->allocated, bytes, block->weight);
     if (site->live.samples == 0) {
         site->live_first_ns = block->birth_ns;
     }
@@ -476,10 +471,37 @@ status rollup_alloc(struct rollup *rollup, const struct rollup_block *block)
     rollup->live_usable_bytes += bytes + waste;
     if (rollup->live.bytes > rollup->peak_bytes) {
         rollup->peak_bytes = rollup->live.bytes;
-        rollup->peak_ns = block->birth_ns;
+        rollup->peak_ns = now_ns;
         rollup->epoch++;
     }
+    *bucket_out = bucket;
+    *site_out = site;
     return OK;
+}
+
+status rollup_alloc(struct rollup *rollup, const struct rollup_block *block)
+{
+    double bytes = (double)block->size_bytes * block->weight;
+    struct bucket *bucket;
+    struct site *site;
+
+    TRY(begin_life(rollup, block, block->birth_ns, &bucket, &site));
+    bucket->samples++;
+    add(&bucket->allocated, bytes, block->weight);
+    struct class_sums *size = &rollup->sizes[size_class(block->size_bytes)];
+    add(&size->allocated, bytes, block->weight);
+    size->allocated_waste += (double)block->extra_bytes * block->weight;
+    add(&rollup->threads[block->thread].allocated, bytes, block->weight);
+    add(&site->allocated, bytes, block->weight);
+    return OK;
+}
+
+status rollup_carry(struct rollup *rollup, const struct rollup_block *block, uint64_t now_ns)
+{
+    struct bucket *bucket;
+    struct site *site;
+
+    return begin_life(rollup, block, now_ns, &bucket, &site);
 }
 
 static status count_lifetime(struct rollup *rollup, struct site *site,
@@ -528,7 +550,8 @@ status rollup_free(struct rollup *rollup, const struct rollup_block *block, uint
     if (rollup->live.samples == 0) {
         rollup->live_usable_bytes = 0;
     }
-    return count_lifetime(rollup, site, block, death_ns - block->birth_ns, bytes);
+    return count_lifetime(rollup, site, block, death_ns - block->birth_ns + block->earlier_ns,
+                          bytes);
 }
 
 /* ---- the end ---- */

@@ -63,6 +63,7 @@ struct rollup;
 
 struct rollup_block { /* a sample, as seen by the sums */
     uint64_t birth_ns, size_bytes;
+    uint64_t earlier_ns; /* so much before the run's start it was born, and birth_ns is 0 */
     uint32_t extra_bytes;
     uint32_t stack_id; /* 0: lost */
     uint32_t thread;   /* dense number of the caller's */
@@ -78,6 +79,10 @@ void rollup_close(struct rollup *rollup);
 void rollup_start(struct rollup *rollup, uint64_t duration_ns, uint64_t temporary_ns);
 
 STATUS_MUST_USE status rollup_alloc(struct rollup *rollup, const struct rollup_block *block);
+/* A block that was alive already, found at now_ns: it lives, but counts in no sum of what was allocated. */
+STATUS_MUST_USE status rollup_carry(struct rollup *rollup, const struct rollup_block *block,
+                                    uint64_t now_ns);
+
 STATUS_MUST_USE status rollup_free(struct rollup *rollup, const struct rollup_block *block,
                                    uint64_t death_ns);
 

@@ -5,6 +5,7 @@
 #include "db.h"
 #include "diag.h"
 #include "import.h"
+#include "segments.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static bool is_before(struct timespec a, struct timespec b)
+{
+    return a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec < b.tv_nsec);
+}
 
 static bool is_database(const char *path)
 {
@@ -42,25 +48,50 @@ static int64_t ask(sqlite3 *db, const char *sql, int64_t otherwise)
     return answer;
 }
 
+/* The files of a trace: bytes of all, and when the last of them changed. */
+static bool stat_trace(const char *trace, uint64_t *bytes, struct timespec *changed)
+{
+    char *instead = access(trace, F_OK) == 0 ? NULL : segments_of_missing(trace);
+    const char *path = instead ? instead : trace;
+    struct segments segments = {0};
+    struct mr_block_header head;
+    struct stat facts;
+    bool found = segments_head(path, &head)
+                     ? segments_beside(path, &head, &segments).code == STATUS_OK
+                     : segments_add(&segments, path, 0).code == STATUS_OK;
+
+    *bytes = 0;
+    *changed = (struct timespec){0};
+    for (size_t i = 0; i < segments.count && found; i++) {
+        found = stat(segments.files[i].path, &facts) == 0;
+        *bytes += found ? (uint64_t)facts.st_size : 0;
+        if (found && is_before(*changed, facts.st_mtim)) {
+            *changed = facts.st_mtim;
+        }
+    }
+    segments_free(&segments);
+    free(instead);
+    return found;
+}
+
 /* Whether `database` was made from `trace` as it is now, by this version; *complete of what it
  * holds. */
 static bool is_current(const char *database, const char *trace, bool *complete)
 {
     struct stat made;
-    struct stat from;
+    struct timespec changed;
+    uint64_t bytes;
     sqlite3 *db = NULL;
     bool current = false;
 
-    if (stat(database, &made) != 0 || stat(trace, &from) != 0 ||
-        made.st_mtim.tv_sec < from.st_mtim.tv_sec ||
-        (made.st_mtim.tv_sec == from.st_mtim.tv_sec &&
-         made.st_mtim.tv_nsec < from.st_mtim.tv_nsec)) {
+    if (stat(database, &made) != 0 || !stat_trace(trace, &bytes, &changed) ||
+        is_before(made.st_mtim, changed)) {
         return false;
     }
     if (sqlite3_open_v2(database, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK) {
         current = ask(db, "PRAGMA application_id", 0) == IMPORT_APPLICATION_ID &&
                   ask(db, "PRAGMA user_version", -1) == IMPORT_SCHEMA_VERSION &&
-                  ask(db, "SELECT MAX(trace_bytes) FROM run", -1) == (int64_t)from.st_size;
+                  ask(db, "SELECT MAX(trace_bytes) FROM run", -1) == (int64_t)bytes;
         *complete = ask(db, "SELECT MIN(complete) FROM run", 0) != 0;
     }
     sqlite3_close(db);

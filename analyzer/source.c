@@ -5,11 +5,20 @@
 #include "db.h"
 #include "diag.h"
 #include "import.h"
+#include "segments.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <unistd.h>
 
-bool source_exists(const char *path) { return access(path, F_OK) == 0; }
+bool source_exists(const char *path)
+{
+    char *instead = access(path, F_OK) == 0 ? NULL : segments_of_missing(path);
+    bool exists = instead || access(path, F_OK) == 0;
+
+    free(instead);
+    return exists;
+}
 
 static status ask_pragma(struct db *db, const char *pragma, int64_t *out)
 {

@@ -126,6 +126,7 @@ static bool write_block(uint32_t flags)
     if (!written) {
         mr_store_relaxed(&session->write_errors, drain.writer.errors);
         drain.announcer.again_at = 0; /* what it told is told again */
+        mr_gauges_anew();
         drain.carry_is_due = drain.carried.blocks != NULL;
         complain();
     }
@@ -179,6 +180,7 @@ static void rotate(uint64_t now_ns)
     drain.earlier_bytes += bytes;
     mr_session.segment = drain.rotation.number;
     mr_announce_anew(&drain.announcer);
+    mr_gauges_anew();
     mr_pools_start();
     mr_pools_tell(&drain.encoder);
     drain.carry_is_due = true;

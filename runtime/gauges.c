@@ -396,6 +396,13 @@ void mr_gauges_start(void)
     find_cgroup();
 }
 
+void mr_gauges_anew(void)
+{
+    memset(state.told, 0, sizeof state.told);
+    state.told_ns = 0;
+    state.memory_ns = 0;
+}
+
 void mr_gauges_tick(struct mr_encoder *encoder, uint64_t now_ns, bool final)
 {
     bool memory = final || memory_is_due(now_ns);

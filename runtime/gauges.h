@@ -77,6 +77,9 @@ void mr_gauges_announce(struct mr_encoder *encoder);
 /* Forgets what was read before, as a new session must. */
 void mr_gauges_start(void);
 
+/* Another file begins, or what was told is lost: everything is due, also what did not move. */
+void mr_gauges_anew(void);
+
 /* Reads what is due (everything, when `final`) and tells what moved. Drain thread. */
 void mr_gauges_tick(struct mr_encoder *encoder, uint64_t now_ns, bool final);
 

@@ -15,8 +15,8 @@ CREATE TABLE run (                       -- one recorded process: one trace
     id                INTEGER PRIMARY KEY,
     trace_id          TEXT NOT NULL UNIQUE, -- 32 hex digits, from the trace
     parent_trace_id   TEXT,                 -- of the process that forked this one; NULL: not forked while recorded
-    trace_path        TEXT NOT NULL,        -- as given to import
-    trace_bytes       INTEGER NOT NULL,     -- size of the trace file
+    trace_path        TEXT NOT NULL,        -- as given to import; table segment has all files
+    trace_bytes       INTEGER NOT NULL,     -- size of the trace, all files
     executable        TEXT,                 -- path; NULL: unknown
     command_line      TEXT,                 -- arguments joined by spaces
     pid               INTEGER,
@@ -51,6 +51,19 @@ CREATE TABLE capability (                -- what this process could report at al
     run_id INTEGER NOT NULL REFERENCES run(id),
     name   TEXT NOT NULL,                -- e.g. samples, free, mallinfo2, pss
     PRIMARY KEY (run_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE segment (                   -- one file of a run's trace; most have one
+    run_id      INTEGER NOT NULL REFERENCES run(id),
+    position    INTEGER NOT NULL,        -- among the files that were read, from 0
+    path        TEXT NOT NULL,
+    trace_bytes INTEGER NOT NULL,        -- size of the file
+    block_count INTEGER NOT NULL,        -- intact blocks
+    event_count INTEGER NOT NULL,        -- allocations and frees
+    first_ns    INTEGER,                 -- NULL: no block of it is intact
+    last_ns     INTEGER,
+    recorded_ns INTEGER,                 -- from the start of the recording to first_ns: more than that when the run begins with a later file, as older ones went
+    PRIMARY KEY (run_id, position)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE thread (
@@ -232,7 +245,7 @@ CREATE TABLE gauge (                     -- every other metric of the trace, by 
 CREATE TABLE gap (                       -- stretches of the trace that could not be read
     id          INTEGER PRIMARY KEY,
     run_id      INTEGER NOT NULL,
-    first_ns    INTEGER NOT NULL,
+    first_ns    INTEGER NOT NULL,        -- negative: before the run begins
     last_ns     INTEGER,                 -- NULL: until the end
     lost_events INTEGER,                 -- allocations and frees missing; NULL: cannot be told
     first_byte  INTEGER NOT NULL,        -- in the file

@@ -21,6 +21,7 @@ enum {
     WORDS_MAX = 200,
     NAMES_MAX = 4096,
     BLOCKS_MAX = 65536,
+    SEGMENTS_MAX = 64,
 };
 #define START_MONOTONIC_NS UINT64_C(5000000000)
 
@@ -100,6 +101,7 @@ enum item_kind {
     ITEM_METRIC,
     ITEM_GAUGE,
     ITEM_BLOCK,
+    ITEM_SEGMENT,
     ITEM_COUNT, /* announces more events than there are */
     ITEM_END,
 };
@@ -158,6 +160,7 @@ struct maker {
     size_t damage_count;
     uint16_t major;
     bool full, has_run;
+    bool segmented, only_last;
     uint8_t trace_id[16];
 };
 
@@ -432,6 +435,9 @@ static bool make_run(struct maker *maker)
                 return complain(maker, "a reason is fork or api");
             }
             entry_number(&header, MR_KEY_START_REASON, forked ? MR_START_FORK : MR_START_API);
+        } else if (next_is(maker, "segmented")) {
+            maker->segmented = true;
+            maker->only_last = next_is(maker, "only-last");
         } else if (next_is(maker, "parent-trace")) {
             struct bytes id = {0};
 
@@ -1010,7 +1016,7 @@ static bool make_damage(struct maker *maker)
     }
     struct damage *damage = &maker->damages[maker->damage_count++];
     snprintf(damage->verb, sizeof damage->verb, "%s", next_word(maker));
-    damage->whole_file = !next_is(maker, "block");
+    damage->whole_file = !next_is(maker, "block") && !next_is(maker, "segment");
     damage->block = damage->whole_file ? 0 : next_number(maker);
     if (strcmp(damage->verb, "insert") == 0) {
         damage->text = copied(next_word(maker));
@@ -1085,6 +1091,11 @@ static bool make_statement(struct maker *maker)
         make_gauge(maker);
     } else if (next_is(maker, "block")) {
         add_item(maker, ITEM_BLOCK);
+    } else if (next_is(maker, "segment")) {
+        add_item(maker, ITEM_SEGMENT);
+        if (!maker->segmented) {
+            complain(maker, "the run is not segmented");
+        }
     } else if (next_is(maker, "end")) {
         make_end(maker);
     } else if (next_is(maker, "raw")) {
@@ -1167,6 +1178,7 @@ struct open_block { /* an allocation not yet freed */
     uint64_t address, id;
     bool managed;
     uint32_t heap;
+    struct item born; /* where it stands now */
 };
 
 struct writer {
@@ -1174,6 +1186,8 @@ struct writer {
     struct bytes file;
     uint64_t offsets[BLOCKS_MAX + 1];
     size_t block_count;
+    size_t segment_blocks[SEGMENTS_MAX]; /* the first block of each */
+    uint64_t segment_count;
     uint64_t events_written;
     struct open_block *open;
     size_t open_count;
@@ -1275,12 +1289,13 @@ static void put_marks(struct writer *writer)
     writer->mark_count = 0;
 }
 
-/* Likewise. */
-static void put_events(struct writer *writer)
+/* Likewise, of EVENTS or ALIVE. */
+static void put_event_columns(struct writer *writer, unsigned kind, uint64_t flags)
 {
     bool has_ids = !writer->maker->full;
     struct bytes columns[MR_COLUMN_COUNT] = {{0}}, content = {0};
-    uint64_t base_ticks = ticks_of(writer->events[0]->time_ns), base_id = 0, base_address = 0;
+    uint64_t base_ticks = writer->event_count ? ticks_of(writer->events[0]->time_ns) : 0;
+    uint64_t base_id = 0, base_address = 0;
     uint64_t ticks = base_ticks, id, address, allocs = 0;
     size_t column_count = MR_COLUMN_OBJECT; /* one more when there are managed objects */
 
@@ -1321,7 +1336,7 @@ static void put_events(struct writer *writer)
             put_address(&columns[MR_COLUMN_FREED], event->address, &address);
         }
     }
-    put_u(&content, has_ids ? MR_EVENTS_HAVE_IDS : 0);
+    put_u(&content, flags | (has_ids ? MR_EVENTS_HAVE_IDS : 0));
     put_u(&content, writer->event_count);
     put_u(&content, allocs);
     put_u(&content, base_ticks);
@@ -1331,8 +1346,13 @@ static void put_events(struct writer *writer)
         put_bytes(&content, &columns[i]);
         free(columns[i].at);
     }
-    put_section(writer, MR_SECTION_EVENTS, &content);
+    put_section(writer, kind, &content);
     free(content.at);
+}
+
+static void put_events(struct writer *writer)
+{
+    put_event_columns(writer, MR_SECTION_EVENTS, 0);
     writer->block_events += (uint32_t)writer->event_count;
     writer->event_count = 0;
 }
@@ -1383,6 +1403,15 @@ static void note_ticks(struct writer *writer, uint64_t ticks)
     writer->has_ticks = true;
 }
 
+static void push_event(struct writer *writer, const struct item *event)
+{
+    if (writer->event_count == writer->event_capacity) {
+        writer->event_capacity = 2 * writer->event_capacity + 64;
+        writer->events = grown(writer->events, writer->event_capacity * sizeof *writer->events);
+    }
+    writer->events[writer->event_count++] = event;
+}
+
 static void add_event(struct writer *writer, struct item *event)
 {
     struct maker *maker = writer->maker;
@@ -1395,7 +1424,7 @@ static void add_event(struct writer *writer, struct item *event)
         writer->next_id = event->id + 1;
         writer->open = grown(writer->open, (writer->open_count + 1) * sizeof *writer->open);
         writer->open[writer->open_count++] =
-            (struct open_block){event->address, event->id, managed, event->heap};
+            (struct open_block){event->address, event->id, managed, event->heap, *event};
     } else if (!event->id) {
         struct open_block *open = find_open(writer, event->address, managed);
 
@@ -1406,11 +1435,7 @@ static void add_event(struct writer *writer, struct item *event)
             not_there(writer, event->line, event->address);
         }
     }
-    if (writer->event_count == writer->event_capacity) {
-        writer->event_capacity = 2 * writer->event_capacity + 64;
-        writer->events = grown(writer->events, writer->event_capacity * sizeof *writer->events);
-    }
-    writer->events[writer->event_count++] = event;
+    push_event(writer, event);
     note_ticks(writer, ticks);
 }
 
@@ -1424,7 +1449,7 @@ static void resolve_move(struct writer *writer, struct item *move)
     }
     uint64_t values[] = {open->heap, writer->maker->full ? move->a : open->id, move->b};
     put(&move->row, values, sizeof values);
-    open->address = move->b;
+    open->address = open->born.address = move->b;
 }
 
 static void add_mark_row(struct writer *writer, struct item *mark)
@@ -1542,6 +1567,44 @@ static void end_block(struct writer *writer, bool last)
     writer->has_ticks = false;
 }
 
+static void add_to_block(struct writer *writer, struct item *item);
+
+/* Tells again what stands before item `count`, and what is alive. */
+static void begin_segment(struct writer *writer, size_t count, uint64_t now_ns)
+{
+    struct maker *maker = writer->maker;
+
+    if (++writer->segment_count == SEGMENTS_MAX) {
+        complain(maker, "too many segments");
+        return;
+    }
+    writer->segment_blocks[writer->segment_count] = writer->block_count;
+    for (size_t i = 0; i < maker->node_count; i++) {
+        maker->nodes[i].announced = false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct item *item = &maker->items[i];
+        bool latest = item->kind == ITEM_COUNTERS;
+
+        for (size_t k = i + 1; k < count && latest; k++) {
+            latest =
+                maker->items[k].kind != ITEM_COUNTERS || maker->items[k].thread != item->thread;
+        }
+        if (item->kind <= ITEM_THREAD || item->kind == ITEM_METRIC || item->kind == ITEM_DEFINE ||
+            latest) {
+            add_to_block(writer, item);
+        }
+    }
+    end_section(writer);
+    writer->last_ns = now_ns;
+    for (size_t i = 0; i < writer->open_count; i++) {
+        announce_node(writer, writer->open[i].born.stack);
+        push_event(writer, &writer->open[i].born);
+    }
+    put_event_columns(writer, MR_SECTION_ALIVE, MR_ALIVE_LAST | MR_ALIVE_WHOLE);
+    writer->event_count = 0;
+}
+
 static void add_to_block(struct writer *writer, struct item *item)
 {
     bool is_row = item->kind <= ITEM_GONE || item->kind == ITEM_METRIC;
@@ -1552,6 +1615,12 @@ static void add_to_block(struct writer *writer, struct item *item)
         }
         writer->section_kind = item->kind;
         put(is_row ? &writer->section : &writer->payload, item->row.at, item->row.count);
+        if (item->kind == ITEM_HEADER && writer->maker->segmented) {
+            entry_number(&writer->section, MR_KEY_SEGMENT, writer->segment_count);
+            if (writer->maker->only_last) {
+                entry_number(&writer->section, MR_KEY_ONLY_LAST, 1);
+            }
+        }
     } else if (item->kind == ITEM_DEFINE) { /* stands before what is being filled */
         if (writer->section.count) {
             end_section(writer);
@@ -1604,8 +1673,11 @@ static void write_items(struct writer *writer)
             complain(maker, "something happens after the end");
         }
         add_to_block(writer, item);
-        if (item->kind == ITEM_BLOCK || i + 1 == maker->item_count) {
+        if (item->kind == ITEM_BLOCK || item->kind == ITEM_SEGMENT || i + 1 == maker->item_count) {
             end_block(writer, item->kind == ITEM_END);
+        }
+        if (item->kind == ITEM_SEGMENT) {
+            begin_segment(writer, i, item->time_ns);
         }
         if (writer->block_count == BLOCKS_MAX) {
             complain(maker, "too many blocks");
@@ -1656,6 +1728,14 @@ static void do_damage(struct writer *writer, const struct damage *damage)
         put(&block, writer->file.at + start, block_bytes);
         splice(writer, start, 0, block.at, block.count);
         free(block.at);
+    } else if (strcmp(damage->verb, "keep") == 0 && damage->block <= writer->segment_count) {
+        size_t after = damage->block == writer->segment_count
+                           ? writer->block_count
+                           : writer->segment_blocks[damage->block + 1];
+
+        start = writer->offsets[writer->segment_blocks[damage->block]];
+        writer->file.count = writer->offsets[after];
+        splice(writer, 0, start, NULL, 0);
     } else if (strcmp(damage->verb, "insert") == 0) {
         splice(writer, start, 0, damage->text, strlen(damage->text));
     } else {

@@ -47,6 +47,8 @@
  *   at 30ms gauge process.rss_bytes 123456
  *   repeat 100 every 5ms ... done              lines in between, again and again, each time 5 ms later;
  *                                              0x1000+64 is 0x1000, then 0x1040, ...
+ *   run ... segmented [only-last]              a trace of several files, one behind the other; or: only the last stay
+ *   [at 40ms] segment                          another file begins: names, counters, what is alive are told again
  *   [at 40ms] block                            what follows goes into another block
  *   [at 50ms] end [exit|exec|stop]             without it the trace looks killed
  *
@@ -58,6 +60,7 @@
  *   damage flip N BIT | flip block B N BIT     flip a bit of a byte
  *   damage remove block B                      leave the block out
  *   damage repeat block B                      write the block twice
+ *   damage keep segment N                      this one alone, as a file
  *   damage insert block B "text"               other bytes before the block
  * Blocks count from 0; bytes of a block include its 120 bytes of header. Damage is done in order. */
 #ifndef MEMREC_TESTS_MKTRACE_H

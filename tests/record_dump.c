@@ -243,6 +243,31 @@ static status dump_events(void *context, const struct event_batch *batch)
     return OK;
 }
 
+static status dump_alive(void *context, const struct alive_batch *batch)
+{
+    FILE *out = ((struct record_dump *)context)->out;
+    const struct event_batch *blocks = batch->blocks;
+
+    for (size_t i = 0; out && i < blocks->count; i++) {
+        fprintf(out,
+                "alive %" PRIu64 " thread=%" PRIu32 " op=%02x address=%" PRIx64 " size=%" PRIu64
+                " extra=%" PRIu32 " stack=%" PRIu32 " interval=%u",
+                blocks->ticks[i], blocks->threads[i], blocks->ops[i], blocks->addresses[i],
+                blocks->sizes[i], blocks->extras[i], blocks->stacks[i], blocks->intervals[i]);
+        if (blocks->has_ids) {
+            fprintf(out, " id=%" PRIu64, blocks->alloc_keys[i]);
+        }
+        if (blocks->ops[i] == MR_OP_HEAP_ALLOC && blocks->heaps) {
+            fprintf(out, " heap=%" PRIu32 " class=%" PRIu32, blocks->heaps[i], blocks->classes[i]);
+        }
+        fputc('\n', out);
+    }
+    if (out && batch->last) {
+        fprintf(out, "alive %s\n", batch->whole ? "whole" : "in part");
+    }
+    return OK;
+}
+
 static status dump_metric(void *context, const struct metric_record *metric)
 {
     FILE *out = ((struct record_dump *)context)->out;
@@ -317,6 +342,7 @@ struct record_sink record_dump_sink(struct record_dump *dump)
         .definition = dump_definition,
         .heap_counters = dump_heap_counters,
         .events = dump_events,
+        .alive = dump_alive,
         .metric = dump_metric,
         .gauges = dump_gauges,
         .end = dump_end,

@@ -14,7 +14,7 @@ at 90s end
 END
 "$MKTRACE" x.trace x.zst
 memanalyze info x.zst | sed 's/^size .* B,/size N B,/;s/[0-9.]* bytes per event/N bytes per event/'
-memanalyze info --format json x.zst | sed 's/"trace_bytes": [0-9]*/"trace_bytes": N/'
+memanalyze info --format json x.zst | sed 's/bytes": [0-9][0-9]*/bytes": N/'
 
 # What the program told, in words and in numbers.
 cat >y.trace <<'END'

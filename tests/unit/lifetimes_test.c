@@ -57,7 +57,7 @@ static void test_extremes(void)
 {
     struct lifetimes *lifetimes = lifetimes_new();
     struct block ended;
-    struct block widest = {.birth_ns = (UINT64_C(1) << 56) - 1,
+    struct block widest = {.birth_ns = (INT64_C(1) << 55) - 1,
                            .address = UINT64_MAX,
                            .size_bytes = (UINT64_C(1) << 47) - 1,
                            .extra_bytes = 65535,
@@ -104,11 +104,29 @@ static void test_moves(void)
     lifetimes_delete(lifetimes);
 }
 
+/* Born before the run: as far back as there is room for, and freed at its first moment. */
+static void test_born_before(void)
+{
+    static const int64_t births[] = {-1, -5000000000, -(INT64_C(1) << 55), (INT64_C(1) << 55) - 1};
+    struct lifetimes *lifetimes = lifetimes_new();
+
+    for (size_t i = 0; i < 4; i++) {
+        struct block block = block_of(0, 1), ended = {0};
+
+        block.birth_ns = births[i];
+        CHECK_EQ(lifetimes_open(lifetimes, 0x1000, &block, &ended), LIFETIMES_DONE);
+        CHECK_EQ(lifetimes_close(lifetimes, 0x1000, i < 3 ? 0 : UINT64_MAX, &ended),
+                 LIFETIMES_DONE);
+        CHECK_EQ(ended.birth_ns, births[i]);
+    }
+    lifetimes_delete(lifetimes);
+}
+
 enum { KEYS = 20000, STEPS = 1000000 };
 
 static struct oracle {
     bool open;
-    uint64_t birth_ns;
+    int64_t birth_ns;
     int64_t previous_id;
     uint32_t context;
 } oracle[KEYS];
@@ -118,7 +136,16 @@ static status count_open(void *context, const struct block *block)
     uint64_t *sum = context;
 
     sum[0]++;
-    sum[1] += block->birth_ns;
+    sum[1] += (uint64_t)block->birth_ns;
+    return OK;
+}
+
+static status count_keys(void *context, uint64_t key)
+{
+    uint64_t *sum = context;
+
+    sum[0]++;
+    sum[1] += key;
     return OK;
 }
 
@@ -145,7 +172,7 @@ static void test_random(void)
             wrong += expected->open && (ended.birth_ns != expected->birth_ns ||
                                         ended.previous_id != expected->previous_id ||
                                         ended.context != expected->context);
-            *expected = (struct oracle){true, step, block.previous_id, block.context};
+            *expected = (struct oracle){true, (int64_t)step, block.previous_id, block.context};
         } else {
             answer = lifetimes_close(lifetimes, key * 16u, step, &ended);
             wrong += answer != (expected->open ? LIFETIMES_DONE : LIFETIMES_UNKNOWN);
@@ -157,12 +184,17 @@ static void test_random(void)
     }
     CHECK_EQ(wrong, 0);
 
-    uint64_t sum[2] = {0, 0};
-    uint64_t expected[2] = {0, 0};
+    uint64_t sum[2] = {0, 0}, keys[2] = {0, 0};
+    uint64_t expected[3] = {0, 0, 0};
     for (size_t i = 0; i < KEYS; i++) {
         expected[0] += oracle[i].open;
-        expected[1] += oracle[i].open ? oracle[i].birth_ns : 0;
+        expected[1] += oracle[i].open ? (uint64_t)oracle[i].birth_ns : 0;
+        expected[2] += oracle[i].open ? i * 16 : 0;
+        CHECK(lifetimes_is_open(lifetimes, i * 16) == oracle[i].open);
     }
+    CHECK(lifetimes_each_key(lifetimes, count_keys, keys).code == STATUS_OK);
+    CHECK_EQ(keys[0], expected[0]);
+    CHECK_EQ(keys[1], expected[2]);
     CHECK(lifetimes_each(lifetimes, count_open, sum).code == STATUS_OK);
     CHECK_EQ(sum[0], expected[0]);
     CHECK_EQ(sum[1], expected[1]);
@@ -198,6 +230,7 @@ int main(void)
 {
     test_answers();
     test_extremes();
+    test_born_before();
     test_moves();
     test_random();
     test_size();
