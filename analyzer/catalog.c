@@ -4,14 +4,13 @@
 
 #include "diag.h"
 #include "embedded.h"
+#include "user_files.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_BYTES_MAX = 1 << 20, INDENT = 2, INDENT_CONTINUED = 6 };
+enum { INDENT = 2, INDENT_CONTINUED = 6 };
 
 static const char *const type_names[TYPE_COUNT_OF_TYPES] = {
     [TYPE_VALUE] = "VALUE", [TYPE_TEXT] = "TEXT",   [TYPE_BYTES] = "BYTES", [TYPE_NS] = "NS",
@@ -297,8 +296,9 @@ bool catalog_takes(const struct catalog_parameter *parameter, const char *value)
 
 /* ---- all reports --------------------------------------------------------------------------- */
 
-static status add(struct catalog *catalog, const char *name, const char *origin, const char *text)
+static status add(void *context, const char *name, const char *origin, const char *text)
 {
+    struct catalog *catalog = context;
     struct catalog_report parsed;
     status result = catalog_parse(name, origin, text, &parsed);
 
@@ -326,72 +326,6 @@ static status add(struct catalog *catalog, const char *name, const char *origin,
     return OK;
 }
 
-static status read_file(const char *path, char **out)
-{
-    FILE *file = fopen(path, "re");
-    char *text = file ? malloc(FILE_BYTES_MAX + 1) : NULL;
-    size_t length = text ? fread(text, 1, FILE_BYTES_MAX, file) : 0;
-    bool failed = !text || ferror(file);
-
-    if (failed) {
-        diag_error("could not read report \"%s\": %m", path);
-        free(text);
-        text = NULL;
-    } else {
-        text[length] = '\0';
-    }
-    if (file) {
-        fclose(file);
-    }
-    *out = text;
-    return failed ? FAIL : OK;
-}
-
-static status add_file(struct catalog *catalog, const char *folder, const char *file_name)
-{
-    char path[4096], name[256];
-    size_t length = strlen(file_name);
-    char *text = NULL;
-
-    if (!ends_with(file_name, length, ".sql") || file_name[0] == '.' || length >= sizeof name) {
-        return OK;
-    }
-    snprintf(path, sizeof path, "%s/%s", folder, file_name);
-    snprintf(name, sizeof name, "%.*s", (int)(length - strlen(".sql")), file_name);
-    TRY(read_file(path, &text));
-    status result = add(catalog, name, path, text);
-    free(text);
-    return result;
-}
-
-/* A report of the user's that cannot be read is said, and does not stop the others. */
-static void add_folder(struct catalog *catalog)
-{
-    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    char folder[3072];
-
-    if (config && config[0] == '/') {
-        snprintf(folder, sizeof folder, "%s/memanalyze/queries", config);
-    } else if (home) {
-        snprintf(folder, sizeof folder, "%s/.config/memanalyze/queries", home);
-    } else {
-        return;
-    }
-    DIR *entries = opendir(folder);
-    if (!entries) {
-        if (errno != ENOENT && errno != ENOTDIR) {
-            diag_error("could not read the folder of your reports \"%s\": %m", folder);
-        }
-        return;
-    }
-    for (struct dirent *entry; (entry = readdir(entries));) {
-        if (add_file(catalog, folder, entry->d_name).code != STATUS_OK) {
-            continue;
-        }
-    }
-    closedir(entries);
-}
-
 static int compare_names(const void *left, const void *right)
 {
     const struct catalog_report *l = left, *r = right;
@@ -410,7 +344,7 @@ status catalog_open(struct catalog *out)
             return added;
         }
     }
-    add_folder(out);
+    user_files_each("queries", ".sql", add, out);
     qsort(out->reports, out->count, sizeof *out->reports, compare_names);
     return OK;
 }

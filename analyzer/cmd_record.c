@@ -511,9 +511,9 @@ static void say_next(const struct request *request, const char *path, const char
                     children.largest);
     }
     if (children.largest_bytes > 0 && (uint64_t)children.largest_bytes > trace_bytes) {
-        diag_hint("memanalyze report summary %.*s%s", folder, shown, children.largest);
+        diag_hint("memanalyze report %.*s%s", folder, shown, children.largest);
     } else {
-        diag_hint("memanalyze report summary %s", shown);
+        diag_hint("memanalyze report %s", shown);
     }
 }
 

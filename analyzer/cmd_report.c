@@ -5,21 +5,22 @@
 #include "db.h"
 #include "diag.h"
 #include "report_head.h"
+#include "report_page.h"
 #include "report_rows.h"
 #include "source.h"
 #include "suppressions.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { VALUES_MAX = 16, REPORTS_MAX = 256 };
+enum { REPORTS_MAX = 256 };
 
 enum {
     OPTION_FORMAT,
     OPTION_LIST,
     OPTION_EXPLAIN,
     OPTION_SQL,
+    OPTION_PROFILE,
     OPTION_SUPPRESSIONS,
     OPTION_PARAMETERS
 };
@@ -30,6 +31,9 @@ static const struct command_option options[] = {
     [OPTION_LIST] = {"list", 'l', NULL, "list the reports there are"},
     [OPTION_EXPLAIN] = {"explain", 'e', NULL, "say what each column of the report means"},
     [OPTION_SQL] = {"sql", 0, NULL, "print the report's statement"},
+    [OPTION_PROFILE] =
+        {"profile", 'p', "SET",
+         "take this set of reports: server, game, desktop, repl, lsp, embedded, plain"},
     [OPTION_SUPPRESSIONS] = {"suppressions", 0, "FILE",
                              "suppress findings that FILE names, as LeakSanitizer's files do"},
     [OPTION_PARAMETERS] = {"run", 'r', "ID", "the run to report on (default: the first)"},
@@ -48,6 +52,11 @@ static const struct command_option options[] = {
     {"gcs-after", 0, "COUNT", "... and so many collections"},
     {"survived", 0, "COUNT", "only what survived so many collections (default: 21)"},
     {"value", 0, "WHAT", "bytes or blocks"},
+    {"percent", 0, "COUNT", "gc_what_if: of the limit; idle: of the mean, below which it is idle"},
+    {"share", 0, "COUNT",
+     "only what survives a first collection for so many percent (default: 80)"},
+    {"minutes", 0, "COUNT", "length of a step (default: 60)"},
+    {"name", 0, "NAME", "only figures whose name begins so"},
     {"name", 0, "NAME", "only figures whose name begins so"},
     {"set", 's', "NAME=VALUE", "any parameter of a report, also of your own"},
     {0},
@@ -60,30 +69,28 @@ struct request {
     enum render_format format;
     bool format_given, list, explain, sql;
     const char *suppressions; /* path; NULL: none */
-    struct {
-        const char *name, *value;
-    } values[VALUES_MAX];
+    const char *profile;      /* NULL: not given */
+    struct report_value values[REPORT_VALUES_MAX];
     size_t value_count;
-    char set_names[VALUES_MAX][32];
+    char set_names[REPORT_VALUES_MAX][32];
 };
 
 /* ---- arguments ----------------------------------------------------------------------------- */
 
 static bool take_value(struct request *request, const char *name, const char *value)
 {
-    if (request->value_count == VALUES_MAX) {
+    if (request->value_count == REPORT_VALUES_MAX) {
         command_usage_error(request->command, "too many parameters");
         return false;
     }
-    request->values[request->value_count].name = name;
-    request->values[request->value_count++].value = value;
+    request->values[request->value_count++] = (struct report_value){name, value};
     return true;
 }
 
 static bool take_set(struct request *request, const char *pair)
 {
     size_t length = strcspn(pair, "=");
-    char *name = request->set_names[request->value_count % VALUES_MAX];
+    char *name = request->set_names[request->value_count % REPORT_VALUES_MAX];
 
     if (!pair[length] || length == 0 || length >= sizeof request->set_names[0]) {
         command_usage_error(request->command, "--set takes NAME=VALUE, not \"%s\"", pair);
@@ -122,6 +129,9 @@ static bool take_argument(struct request *request, int argument, const char *val
         return request->explain = true;
     case OPTION_SQL:
         return request->sql = true;
+    case OPTION_PROFILE:
+        request->profile = value;
+        return true;
     case OPTION_SUPPRESSIONS:
         request->suppressions = value;
         return true;
@@ -135,7 +145,16 @@ static bool take_argument(struct request *request, int argument, const char *val
 
 /* ---- what needs no database ---------------------------------------------------------------- */
 
-static void print_list(const struct catalog *catalog)
+static void print_list_line(const struct render_options *out, int width, const char *name,
+                            const char *sentence, const char *origin)
+{
+    render_style(out, STYLE_BOLD);
+    printf("%-*s", width, name);
+    render_style(out, STYLE_NONE);
+    printf(" %s%s\n", sentence, origin ? " (yours)" : "");
+}
+
+static void print_list(const struct catalog *catalog, const struct report_sets *sets)
 {
     struct render_options out = render_options_for(stdout, RENDER_TABLE);
     int width = 0;
@@ -147,13 +166,38 @@ static void print_list(const struct catalog *catalog)
     for (size_t i = 0; i < catalog->count; i++) {
         const struct catalog_report *report = &catalog->reports[i];
 
-        if (report->with) { /* memanalyze diff asks it */
-            continue;
+        if (!report->with) { /* memanalyze diff asks it */
+            print_list_line(&out, width, report->name, report->sentence, report->origin);
         }
-        render_style(&out, STYLE_BOLD);
-        printf("%-*s", width, report->name);
-        render_style(&out, STYLE_NONE);
-        printf(" %s%s\n", report->sentence, report->origin ? " (yours)" : "");
+    }
+    puts("\nSets of them, one of which is the first screen; --profile chooses:");
+    for (size_t i = 0; i < sets->count; i++) {
+        const struct report_set *set = &sets->sets[i];
+
+        print_list_line(&out, width, set->name, set->sentence, set->origin);
+    }
+}
+
+/* Its reports with their arguments, as --profile SET --explain shows them. */
+static void print_set(const struct report_set *set, const struct catalog *catalog)
+{
+    struct render_options out = render_options_for(stdout, RENDER_TABLE);
+
+    render_style(&out, STYLE_BOLD);
+    printf("%s", set->name);
+    render_style(&out, STYLE_NONE);
+    printf(": %s\n\n", set->sentence);
+    for (size_t i = 0; i < set->show_count; i++) {
+        const struct report_show *show = &set->shows[i];
+        const struct catalog_report *report = catalog_find(catalog, show->report);
+        char words[256];
+        size_t used = (size_t)snprintf(words, sizeof words, "%s", show->report);
+
+        for (size_t k = 0; k < show->value_count && used < sizeof words; k++) {
+            used += (size_t)snprintf(words + used, sizeof words - used, " --%s %s",
+                                     show->values[k].name, show->values[k].value);
+        }
+        printf("  %-32s %s\n", words, report ? report->sentence : "(is not there)");
     }
 }
 
@@ -234,66 +278,7 @@ static int unknown_report(const struct catalog *catalog, const char *name)
     return EXIT_USAGE;
 }
 
-/* ---- parameters ---------------------------------------------------------------------------- */
-
-static bool parse_number(const char *text, int64_t *out)
-{
-    char *end;
-
-    if (strcmp(text, "all") == 0) {
-        *out = INT64_MAX;
-        return true;
-    }
-    errno = 0;
-    *out = strtoll(text, &end, 10);
-    return end != text && !*end && errno == 0 && *out >= 0;
-}
-
-/* The parameters of the report that were given; $n as SQLite and PostgreSQL name them. */
-static bool bind_values(const struct request *request, const struct catalog_report *report,
-                        struct query_parameter *out, size_t *out_count)
-{
-    static const char *const numbers[] = {"$0", "$1", "$2", "$3", "$4",
-                                          "$5", "$6", "$7", "$8", "$9"};
-
-    *out_count = 0;
-    for (size_t i = 0; i < request->value_count; i++) {
-        const char *name = request->values[i].name, *value = request->values[i].value;
-        const struct catalog_parameter *found = NULL;
-        char list[256] = "";
-
-        for (size_t j = 0; j < report->parameter_count; j++) {
-            const struct catalog_parameter *at = &report->parameters[j];
-            size_t used = strlen(list);
-
-            found = strcmp(at->name, name) == 0 ? at : found;
-            snprintf(list + used, sizeof list - used, "%s--%s", j ? ", " : "", at->name);
-        }
-        if (!found) {
-            diag_error("report \"%s\" has no parameter --%s", report->name, name);
-            diag_hint("It has %s.", *list ? list : "none");
-            return false;
-        }
-        struct query_parameter *parameter = &out[(*out_count)++];
-        parameter->name = numbers[found->number];
-        parameter->value =
-            (struct cell){.kind = CELL_TEXT, .text = value, .text_bytes = strlen(value)};
-        if (found->type != TYPE_TEXT) {
-            parameter->value.kind = CELL_INTEGER;
-            if (!parse_number(value, &parameter->value.integer)) {
-                diag_error("--%s takes a number, not \"%s\"", name, value);
-                diag_hint("--%s: %s", name, found->meaning);
-                return false;
-            }
-        }
-        if (found->type == TYPE_TEXT && !catalog_takes(found, value)) {
-            diag_error("--%s does not take \"%s\"", name, value);
-            diag_hint("--%s: %s", name, found->meaning);
-            return false;
-        }
-    }
-    return true;
-}
+/* ---- rows ---------------------------------------------------------------------------------- */
 
 static int64_t run_wanted(const struct query_parameter *values, size_t value_count)
 {
@@ -304,8 +289,6 @@ static int64_t run_wanted(const struct query_parameter *values, size_t value_cou
     }
     return 0;
 }
-
-/* ---- rows ---------------------------------------------------------------------------------- */
 
 static status suppress(const struct request *request, struct db *db)
 {
@@ -327,7 +310,7 @@ static status print_report(const struct request *request, const struct catalog *
                                 : report->plain       ? RENDER_PLAIN
                                                       : RENDER_TABLE;
     struct render_options out = render_options_for(stdout, format);
-    struct query_parameter values[VALUES_MAX];
+    struct query_parameter values[REPORT_VALUES_MAX];
     size_t value_count;
     struct source source;
 
@@ -336,9 +319,7 @@ static status print_report(const struct request *request, const struct catalog *
         diag_hint("memanalyze diff BEFORE AFTER asks it.");
         return (status){STATUS_USAGE};
     }
-    if (!bind_values(request, report, values, &value_count)) {
-        return (status){STATUS_USAGE};
-    }
+    TRY(report_values_bind(report, request->values, request->value_count, values, &value_count));
     TRY(source_open(path, &source));
     int64_t run = run_wanted(values, value_count);
     status result = suppress(request, source.db);
@@ -356,15 +337,128 @@ static status print_report(const struct request *request, const struct catalog *
     return result.code == STATUS_OK && source.incomplete ? (status){STATUS_INCOMPLETE} : result;
 }
 
+/* ---- sets of reports ----------------------------------------------------------------------- */
+
+static status unknown_set(const struct report_sets *sets, const char *name)
+{
+    const char *names[REPORTS_MAX];
+    char list[512] = "";
+    size_t count = 0;
+
+    for (; count < sets->count && count < REPORTS_MAX; count++) {
+        size_t used = strlen(list);
+
+        names[count] = sets->sets[count].name;
+        snprintf(list + used, sizeof list - used, "%s%s", count ? ", " : "", names[count]);
+    }
+    diag_error("there is no report set \"%s\"", name);
+    diag_detail("The sets are %s.", list);
+    const char *nearest = command_nearest(name, names, count);
+    if (nearest) {
+        diag_hint("Did you mean \"%s\"?", nearest);
+    } else {
+        diag_hint("A file of your own goes to ~/.config/memanalyze/sets/%s.set.", name);
+    }
+    return (status){STATUS_USAGE};
+}
+
+/* The arguments that a set has for the report come first: what the command line says replaces them. */
+static status take_profile(struct request *request, const struct report_sets *sets,
+                           const struct catalog_report *report)
+{
+    const struct report_set *set = report_sets_find(sets, request->profile);
+    const struct report_show *show = set ? report_set_shows(set, report->name) : NULL;
+    struct report_value values[REPORT_VALUES_MAX];
+    size_t count = 0;
+
+    if (!set) {
+        return unknown_set(sets, request->profile);
+    }
+    for (size_t i = 0; i < report->parameter_count; i++) {
+        const char *name = report->parameters[i].name;
+
+        if (strcmp(name, "profile") == 0) {
+            values[count++] = (struct report_value){"profile", request->profile};
+        }
+    }
+    for (size_t i = 0; show && i < show->value_count; i++) {
+        values[count++] = show->values[i];
+    }
+    for (size_t i = 0; i < request->value_count && count < REPORT_VALUES_MAX; i++) {
+        values[count++] = request->values[i];
+    }
+    memcpy(request->values, values, count * sizeof *values);
+    request->value_count = count;
+    return OK;
+}
+
+static status print_page(const struct request *request, const struct catalog *catalog,
+                         const struct report_sets *sets, const char *path)
+{
+    struct render_options out =
+        render_options_for(stdout, request->format_given ? request->format : RENDER_TABLE);
+    struct report_page page = {.catalog = catalog, .sets = sets};
+    struct query_parameter values[REPORT_VALUES_MAX];
+    const struct catalog_report *summary = catalog_find(catalog, "summary");
+    size_t value_count = 0;
+    struct source source;
+    char *reason = NULL;
+
+    if (request->profile) {
+        page.set = report_sets_find(sets, request->profile);
+        if (!page.set) {
+            return unknown_set(sets, request->profile);
+        }
+    }
+    if (request->value_count > 0 &&
+        (request->value_count > 1 || !summary || strcmp(request->values[0].name, "run") != 0)) {
+        diag_error("--%s is for one report", request->values[request->value_count - 1].name);
+        diag_hint("Name it, as in: memanalyze report leaks %s --limit 5", path);
+        return (status){STATUS_USAGE};
+    }
+    if (request->value_count > 0) {
+        TRY(report_values_bind(summary, request->values, 1, values, &value_count));
+        page.run = run_wanted(values, value_count);
+    }
+    TRY(source_open(path, &source));
+    page.db = source.db;
+    status result = suppress(request, source.db);
+    if (result.code == STATUS_OK && out.format == RENDER_TABLE) {
+        result = report_head_run(source.db, &out, path, page.run);
+    }
+    if (result.code == STATUS_OK && !page.set) {
+        result = report_sets_choose(sets, source.db, page.run, &page.set, &reason);
+        page.reason = reason;
+    }
+    if (result.code == STATUS_OK) {
+        result = report_page_print(&page, &out);
+    }
+    if (result.code == STATUS_OK && out.format == RENDER_TABLE) {
+        char hint[512];
+
+        snprintf(
+            hint, sizeof hint,
+            "memanalyze report NAME %.400s has all of one; --list names them, NAME --explain says "
+            "what its figures mean.",
+            path);
+        putchar('\n');
+        render_paragraph(&out, 0, hint);
+    }
+    free(reason);
+    source_close(&source);
+    return result.code == STATUS_OK && source.incomplete ? (status){STATUS_INCOMPLETE} : result;
+}
+
 /* ---- the command --------------------------------------------------------------------------- */
 
-static int run_request(const struct request *request, const struct catalog *catalog)
+static int run_request(struct request *request, const struct catalog *catalog,
+                       const struct report_sets *sets)
 {
     const struct catalog_report *report = NULL;
     const char *path = NULL;
 
     if (request->list) {
-        print_list(catalog);
+        print_list(catalog, sets);
         return EXIT_DONE;
     }
     /* a name is a report when there is one of that name, else a file */
@@ -386,6 +480,15 @@ static int run_request(const struct request *request, const struct catalog *cata
         if (!report && path) {
             return unknown_report(catalog, path);
         }
+        if (!report && request->profile && request->explain) {
+            const struct report_set *set = report_sets_find(sets, request->profile);
+
+            if (!set) {
+                return command_exit(unknown_set(sets, request->profile));
+            }
+            print_set(set, catalog);
+            return EXIT_DONE;
+        }
         if (!report) {
             return command_usage_error(request->command, "which report?");
         }
@@ -403,8 +506,17 @@ static int run_request(const struct request *request, const struct catalog *cata
     if (!path) {
         return command_usage_error(request->command, "report needs a database or a trace");
     }
-    report = report ? report : catalog_find(catalog, "summary");
-    return report ? command_exit(print_report(request, catalog, report, path)) : EXIT_FAILED;
+    if (!report) {
+        return command_exit(print_page(request, catalog, sets, path));
+    }
+    if (request->profile) {
+        status taken = take_profile(request, sets, report);
+
+        if (taken.code != STATUS_OK) {
+            return command_exit(taken);
+        }
+    }
+    return command_exit(print_report(request, catalog, report, path));
 }
 
 static int run_report(const struct command *command, int argc, char **argv)
@@ -422,7 +534,11 @@ static int run_report(const struct command *command, int argc, char **argv)
     if (opened.code != STATUS_OK) {
         return command_exit(opened);
     }
-    int code = run_request(&request, &catalog);
+    struct report_sets sets;
+    opened = report_sets_open(&sets);
+    int code =
+        opened.code == STATUS_OK ? run_request(&request, &catalog, &sets) : command_exit(opened);
+    report_sets_close(&sets);
     catalog_close(&catalog);
     return code;
 }
@@ -432,14 +548,18 @@ const struct command command_report = {
     .sentence = "answer a question about a recording",
     .usage = "report [NAME] DATABASE|TRACE [OPTION...]",
     .options = options,
-    .notes = "Without NAME, report prints the summary. A trace is imported first, into a database "
-             "beside it.\n"
-             "Files in ~/.config/memanalyze/queries/NAME.sql are reports too, and replace shipped "
-             "ones.\n"
-             "\n"
-             "  memanalyze report run.db                       the first screen\n"
-             "  memanalyze report leaks run.db --limit 5       the worst five\n"
-             "  memanalyze report rss --explain                what its columns mean\n"
-             "  memanalyze report flame run.db | flamegraph.pl --countname=bytes > flame.svg",
+    .notes =
+        "Without NAME, report prints a screen: the summary and the most important lines of a set "
+        "of reports,\n"
+        "which --profile chooses, or what the recording has. A trace is imported first, into a "
+        "database beside it.\n"
+        "Files in ~/.config/memanalyze/queries/NAME.sql are reports too, those in .../sets/NAME.set "
+        "are sets; they\n"
+        "replace shipped ones.\n"
+        "\n"
+        "  memanalyze report run.db                       the first screen\n"
+        "  memanalyze report leaks run.db --limit 5       the worst five\n"
+        "  memanalyze report rss --explain                what its columns mean\n"
+        "  memanalyze report flame run.db | flamegraph.pl --countname=bytes > flame.svg",
     .run = run_report,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* embedded.h -- the files that are part of the program: the reports, the schema and the page.
+/* embedded.h -- the files that are part of the program: the reports, their sets, the schema and the page.
  *
  * Made at build time by queries/embed.cmake and page/assemble.cmake; constant, sorted by name, so any thread may read. */
 #ifndef MEMANALYZE_EMBEDDED_H
@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 struct embedded_sql {
-    const char *name;  /* the file's name without .sql: "leaks" */
+    const char *name;  /* the file's name without its end: "leaks" */
     const char *text;  /* NUL-terminated */
     size_t text_bytes; /* without the NUL */
 };
@@ -17,9 +17,11 @@ struct embedded_sql {
 extern const struct embedded_sql embedded_queries[]; /* queries/<name>.sql */
 extern const struct embedded_sql embedded_charts[];  /* queries/page/<name>.sql */
 extern const struct embedded_sql embedded_schemas[]; /* schema/<name>.sql */
+extern const struct embedded_sql embedded_sets[];    /* queries/sets/<name>.set */
 extern const size_t embedded_queries_count;
 extern const size_t embedded_charts_count;
 extern const size_t embedded_schemas_count;
+extern const size_t embedded_sets_count;
 
 /* page/page.html with its style and scripts; a comment stands where the data go. */
 extern const char embedded_page[];

@@ -103,6 +103,12 @@ void render_style(const struct render_options *options, enum render_style style)
 
 void render_paragraph(const struct render_options *options, size_t indent, const char *text)
 {
+    render_labelled(options, indent, "", text);
+}
+
+void render_labelled(const struct render_options *options, size_t indent, const char *label,
+                     const char *text)
+{
     size_t width = options->width > indent + 20 ? options->width - indent : 20;
 
     while (*text) {
@@ -116,7 +122,11 @@ void render_paragraph(const struct render_options *options, size_t indent, const
             }
             take = word > 0 ? word : take;
         }
-        fprintf(options->out, "%*s%.*s\n", (int)indent, "", (int)take, text);
+        render_style(options, *label ? STYLE_BOLD : STYLE_NONE);
+        fprintf(options->out, "%-*s", (int)indent, label);
+        render_style(options, STYLE_NONE);
+        fprintf(options->out, "%.*s\n", (int)take, text);
+        label = "";
         text += take + strspn(text + take, " ");
     }
 }

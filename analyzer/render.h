@@ -65,6 +65,10 @@ char *render_sparkline(const double *values, size_t count, bool ascii);
 /* Prints a paragraph, wrapped at the width, each line after `indent` blanks. */
 void render_paragraph(const struct render_options *options, size_t indent, const char *text);
 
+/* The same, with a word in the room before its first line. */
+void render_labelled(const struct render_options *options, size_t indent, const char *label,
+                     const char *text);
+
 enum render_style {
     STYLE_NONE,
     STYLE_BOLD,

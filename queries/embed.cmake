@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# cmake -D out=FILE.c -D queries=a.sql|b.sql -D charts=c.sql -D schemas=d.sql -P embed.cmake
+# cmake -D out=FILE.c -D queries=a.sql|b.sql -D charts=c.sql -D schemas=d.sql -D sets=e.set -P embed.cmake
 #
-# Writes a C file with the bytes of each .sql file, each ending in a NUL, and the three tables that
+# Writes a C file with the bytes of each file, each ending in a NUL, and the four tables that
 # analyzer/embedded.h declares, in the order of their names.
 
 # Appends the bytes of each file and the table `embedded_<table>` to `text`.
@@ -30,4 +30,5 @@ set(text "/* Made by queries/embed.cmake. */\n#include \"embedded.h\"\n\n")
 embed(queries "${queries}")
 embed(charts "${charts}")
 embed(schemas "${schemas}")
+embed(sets "${sets}")
 file(WRITE ${out} "${text}")

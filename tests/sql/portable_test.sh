@@ -124,6 +124,9 @@ compare rounding 1 1
 compare rounding 2
 compare flame 1 "'allocated'" "'blocks'"
 compare frame_causes 1 2 "'screen'" "'gc'"
+compare idle 1 90
+compare stability 1 "'step'"
+compare span_labels 1 2 "'request'"
 compare gc_causes 1 2 "'stack'"
 compare gc_what_if 1 75
 compare pretenuring 1 2 "'class'" 60

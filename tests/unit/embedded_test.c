@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* embedded_test.c -- the .sql bytes in the program are those of the files, and none is missing. */
+/* embedded_test.c -- the bytes in the program are those of the files, and none is missing. */
 #include "analyzer/embedded.h"
 #include "check.h"
 
 #include <dirent.h>
 #include <stdlib.h>
 
-static size_t count_sql(const char *folder)
+static size_t count_files(const char *folder, const char *end)
 {
     DIR *entries = opendir(folder);
     size_t count = 0;
@@ -14,17 +14,17 @@ static size_t count_sql(const char *folder)
     for (struct dirent *entry; entries && (entry = readdir(entries));) {
         size_t length = strlen(entry->d_name);
 
-        count += length > 4 && strcmp(entry->d_name + length - 4, ".sql") == 0;
+        count += length > 4 && strcmp(entry->d_name + length - 4, end) == 0;
     }
     if (entries)
         closedir(entries);
     return count;
 }
 
-static void check_file(const char *folder, const struct embedded_sql *sql)
+static void check_file(const char *folder, const char *end, const struct embedded_sql *sql)
 {
     char path[4096];
-    snprintf(path, sizeof path, "%s/%s.sql", folder, sql->name);
+    snprintf(path, sizeof path, "%s/%s%s", folder, sql->name, end);
     FILE *file = fopen(path, "rb");
     if (!CHECK(file != NULL))
         return;
@@ -39,19 +39,21 @@ static void check_file(const char *folder, const struct embedded_sql *sql)
     fclose(file);
 }
 
-static void check_folder(const char *folder, const struct embedded_sql *rows, size_t count)
+static void check_folder(const char *folder, const char *end, const struct embedded_sql *rows,
+                         size_t count)
 {
-    CHECK_EQ(count, count_sql(folder));
+    CHECK_EQ(count, count_files(folder, end));
     for (size_t i = 0; i < count; i++) {
         CHECK(i == 0 || strcmp(rows[i - 1].name, rows[i].name) < 0);
-        check_file(folder, &rows[i]);
+        check_file(folder, end, &rows[i]);
     }
     CHECK(rows[count].name == NULL);
 }
 
 int main(void)
 {
-    check_folder(SOURCE_DIR "/queries", embedded_queries, embedded_queries_count);
-    check_folder(SOURCE_DIR "/schema", embedded_schemas, embedded_schemas_count);
+    check_folder(SOURCE_DIR "/queries", ".sql", embedded_queries, embedded_queries_count);
+    check_folder(SOURCE_DIR "/queries/sets", ".set", embedded_sets, embedded_sets_count);
+    check_folder(SOURCE_DIR "/schema", ".sql", embedded_schemas, embedded_schemas_count);
     return check_summary();
 }
