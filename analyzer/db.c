@@ -264,6 +264,16 @@ int64_t db_int(struct statement *statement, int column)
     return sqlite3_column_int64(statement->handle, column);
 }
 
+bool db_is_null(struct statement *statement, int column)
+{
+    return sqlite3_column_type(statement->handle, column) == SQLITE_NULL;
+}
+
+bool db_is_text(struct statement *statement, int column)
+{
+    return sqlite3_column_type(statement->handle, column) == SQLITE_TEXT;
+}
+
 double db_real(struct statement *statement, int column)
 {
     return sqlite3_column_double(statement->handle, column);

@@ -49,6 +49,8 @@ STATUS_MUST_USE status db_insert(struct statement *statement);
 void db_reset(struct statement *statement); /* ready again, parameters NULL */
 
 int64_t db_int(struct statement *statement, int column); /* columns count from 0 */
+bool db_is_null(struct statement *statement, int column);
+bool db_is_text(struct statement *statement, int column);
 double db_real(struct statement *statement, int column);
 const char *db_string(struct statement *statement,
                       int column); /* until the next step; NULL is NULL */

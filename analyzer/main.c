@@ -13,6 +13,7 @@ static const struct command *const commands[] = {
     &command_report,
     &command_diff,
     &command_query,
+    &command_export,
     &command_html,
     &command_info,
     &command_recover,
