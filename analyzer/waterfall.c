@@ -74,13 +74,12 @@ static struct blocks estimate(const struct waterfall_facts *facts, double factor
     };
 }
 
-static double spread(const struct waterfall_facts *facts, double bound)
-{
-    return facts->live > 0 ? bound / facts->live : 1;
-}
+/* How far an estimate may be raised before something else must be the matter: to where its interval ends but once in
+ * 1000 times, rather than in 20. */
+static const double SURE = 3.3 / 1.96;
 
 /* The allocator knows how much is in blocks. Samples that say more are taken back to that; when they say less, thread
- * caches are filled first, then the estimate grows as far as its interval goes; the rest is hidden from it. */
+ * caches are filled first, then the estimate grows as far as chance goes; the rest is hidden from it. */
 static struct blocks fit(const struct waterfall_facts *facts)
 {
     double around = facts->usable + facts->blocks * (double)or_zero(facts->header);
@@ -92,7 +91,7 @@ static struct blocks fit(const struct waterfall_facts *facts)
     int64_t missing = used - whole(around);
     int64_t caches = take(&missing, facts->cache_max);
     double grown = around > 0 ? 1 + (double)missing / around : 1;
-    double most = higher(0, whole(facts->live_high)) > 0 ? spread(facts, facts->live_high) : 1;
+    double most = facts->live > 0 ? 1 + fmax(0, facts->live_high / facts->live - 1) * SURE : 1;
     struct blocks blocks = estimate(facts, grown < most ? grown : most);
 
     blocks.caches = caches;
@@ -163,11 +162,23 @@ static void split_told(const struct waterfall_facts *facts, struct claim claim,
     int64_t inside = glibc ? facts->arena
                            : or_zero(facts->used) + or_zero(facts->free) + or_zero(facts->metadata);
     int64_t outside = glibc ? or_zero(facts->mapped_blocks) : 0;
-    int64_t surplus = higher(0, claim.own - inside);
     int64_t strange = higher(0, claim.rest - outside);
-    int64_t absent = higher(0, inside - claim.own);
     int64_t absent_blocks = higher(0, outside - claim.rest);
-    int64_t elsewhere = take(&strange, absent); /* a heap where none was looked for */
+    int64_t large = lower(or_zero(facts->absent), facts->used);
+
+    /* Blocks without memory are known of large ones, which may lie inside as well. Where books are not told, what is there in
+     * spite of them is books. What else is missing may be a heap where none was looked for; else it is the end of
+     * a heap, then pages that never were used. */
+    int64_t of_blocks = higher(0, large - absent_blocks);
+
+    if (glibc || is_known(facts->metadata)) {
+        of_blocks = lower(of_blocks, higher(0, inside - claim.own));
+    }
+    int64_t surplus = higher(0, claim.own - (inside - of_blocks));
+    int64_t absent = higher(0, inside - of_blocks - claim.own);
+    int64_t elsewhere = take(&strange, absent);
+
+    absent -= elsewhere;
     struct pieces free = {
         .top = or_zero(facts->top),
         .dirty = or_zero(facts->dirty),
@@ -177,13 +188,13 @@ static void split_told(const struct waterfall_facts *facts, struct claim claim,
     struct blocks blocks = fit(facts);
 
     free.partial = higher(0, or_zero(facts->free) - free.top - free.dirty - free.cached);
-    absent -= elsewhere;
     absent -= take(&free.top, absent);
     absent -= take(&free.partial, absent);
     absent -= take(&free.metadata, absent);
     int64_t most = blocks.live + blocks.rounding + blocks.hidden + blocks.headers + blocks.caches;
-    int64_t of_blocks = lower(most, absent + absent_blocks);
-    absent = absent + absent_blocks - of_blocks;
+    absent += of_blocks + absent_blocks;
+    of_blocks = lower(most, absent);
+    absent -= of_blocks;
     absent -= take(&free.cached, absent);
     take(&free.dirty, absent);
 
@@ -222,9 +233,10 @@ static void split_untold(const struct waterfall_facts *facts, struct claim claim
 {
     int64_t all = claim.own + claim.rest;
     double around = facts->usable + facts->blocks * (double)or_zero(facts->header);
-    struct blocks blocks =
-        estimate(facts, around > (double)all && around > 0 ? (double)all / around : 1);
-    int64_t used = blocks.live + blocks.rounding + blocks.headers;
+    double there = (double)all + (double)or_zero(facts->absent);
+    struct blocks blocks = estimate(facts, around > there ? there / around : 1);
+    int64_t absent = lower(or_zero(facts->absent), blocks.live);
+    int64_t used = blocks.live - absent + blocks.rounding + blocks.headers;
     int64_t left = higher(0, all - used);
     bool told = is_known(facts->allocator) || is_known(facts->arenas);
     /* of glibc's blocks some have mappings of their own, which are in the rest */
@@ -232,7 +244,7 @@ static void split_untold(const struct waterfall_facts *facts, struct claim claim
         is_known(facts->arenas) ? lower(left, claim.own) : left - lower(left, claim.rest);
     int64_t less = higher(0, blocks.live - blocks.live_low);
 
-    put_blocks(out, blocks, 0);
+    put_blocks(out, blocks, absent);
     set(out, WATERFALL_CACHES, WATERFALL_UNKNOWN);
     set(out, WATERFALL_TOP, WATERFALL_UNKNOWN);
     set(out, WATERFALL_DIRTY, WATERFALL_UNKNOWN);
@@ -309,19 +321,15 @@ static struct waterfall_facts sane_facts(const struct waterfall_facts *facts)
 {
     struct waterfall_facts out = *facts;
     int64_t *const figures[] = {
-        &out.rss,           &out.heap,
-        &out.anonymous,     &out.main_stack,
-        &out.files,         &out.shared,
-        &out.recorder,      &out.statics,
-        &out.stacks,        &out.mapped,
-        &out.arenas,        &out.allocator,
-        &out.used,          &out.free,
-        &out.top,           &out.dirty,
-        &out.cached,        &out.metadata,
-        &out.mapped_blocks, &out.arena,
-        &out.header,        &out.cache_max,
-        &out.pool_unused,   &out.heap_free,
-        &out.heap_garbage,  &out.heap_garbage_high,
+        &out.rss,           &out.heap,         &out.anonymous,
+        &out.main_stack,    &out.files,        &out.shared,
+        &out.recorder,      &out.statics,      &out.stacks,
+        &out.mapped,        &out.arenas,       &out.allocator,
+        &out.used,          &out.free,         &out.top,
+        &out.dirty,         &out.cached,       &out.metadata,
+        &out.mapped_blocks, &out.arena,        &out.absent,
+        &out.header,        &out.cache_max,    &out.pool_unused,
+        &out.heap_free,     &out.heap_garbage, &out.heap_garbage_high,
     };
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
         *figures[i] = sane(*figures[i]);

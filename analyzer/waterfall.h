@@ -42,6 +42,7 @@ struct waterfall_facts { /* bytes; WATERFALL_UNKNOWN: not told */
     int64_t statics, stacks, mapped, arenas, allocator;
     /* the allocator: see schema.sql, allocator_tick */
     int64_t used, free, top, dirty, cached, metadata, mapped_blocks, arena;
+    int64_t absent;    /* of large blocks that live, by samples: not resident */
     int64_t header;    /* bytes in front of each block, counted in used */
     int64_t cache_max; /* what caches of threads may hold of used; 0: they are not in used */
     /* the samples; low and high are of live and hold for usable in proportion */

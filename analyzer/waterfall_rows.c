@@ -197,25 +197,25 @@ static status read_process(struct writer *writer)
     TRY(db_prepare(writer->db,
                    "SELECT heap_rss_bytes, anon_rss_bytes, stack_rss_bytes, file_rss_bytes,"
                    " shmem_rss_bytes, recorder_rss_bytes, static_rss_bytes, thread_stack_rss_bytes,"
-                   " mapped_rss_bytes, arena_rss_bytes, allocator_rss_bytes, rss_bytes,"
-                   " shared_bytes FROM process_tick WHERE run_id = ? AND time_ns = ?",
+                   " mapped_rss_bytes, arena_rss_bytes, allocator_rss_bytes, absent_bytes,"
+                   " rss_bytes, shared_bytes FROM process_tick WHERE run_id = ? AND time_ns = ?",
                    &select));
     for (uint32_t i = 0; i < writer->looks->count; i++) {
         struct waterfall_facts *facts = &writer->facts[i];
         int64_t *const at[] = {&facts->heap,    &facts->anonymous, &facts->main_stack,
                                &facts->files,   &facts->shared,    &facts->recorder,
                                &facts->statics, &facts->stacks,    &facts->mapped,
-                               &facts->arenas,  &facts->allocator};
+                               &facts->arenas,  &facts->allocator, &facts->absent};
 
         db_bind_int(select, 1, writer->run_id);
         db_bind_int(select, 2, (int64_t)writer->looks->moments[i].time_ns);
         TRY(db_step(select, &has_row));
-        for (int k = 0; k < 11; k++) {
+        for (int k = 0; k < 12; k++) {
             *at[k] = has_row ? known_or(select, k) : WATERFALL_UNKNOWN;
         }
         if (has_row && facts->anonymous == WATERFALL_UNKNOWN) {
-            facts->rss = known_or(select, 11);
-            facts->files = known_or(select, 12);
+            facts->rss = known_or(select, 12);
+            facts->files = known_or(select, 13);
         } else {
             const int64_t kinds[] = {facts->heap,  facts->anonymous, facts->main_stack,
                                      facts->files, facts->shared,    facts->recorder};

@@ -64,6 +64,7 @@ static const struct {
     [MR_METRIC_UNMAP_CALLS] = {MR_UNIT_COUNT, 1, "map.unmap_calls"},
     [MR_METRIC_UNMAP_BYTES] = {MR_UNIT_BYTES, 1, "map.unmap_bytes"},
     [MR_METRIC_REMAP_CALLS] = {MR_UNIT_COUNT, 1, "map.remap_calls"},
+    [MR_METRIC_ABSENT] = {MR_UNIT_BYTES, 0, "process.absent_bytes"},
     [MR_METRIC_FORGOTTEN_MAPS] = {MR_UNIT_COUNT, 1, "map.forgotten_ranges"},
     [MR_METRIC_DROPPED_MARKS] = {MR_UNIT_COUNT, 1, "recorder.dropped_marks"},
     [MR_METRIC_REFUSED_CALLS] = {MR_UNIT_COUNT, 1, "recorder.refused_calls"},
@@ -219,6 +220,7 @@ static void read_residence(struct mr_encoder *encoder)
         {MR_METRIC_RECORDER_RSS, now.recorder},
         {MR_METRIC_PSS, now.pss},
         {MR_METRIC_SWAP, now.swap},
+        {MR_METRIC_ABSENT, now.absent},
         {MR_METRIC_STATIC_RSS, now.statics},
         {MR_METRIC_THREAD_STACK_RSS, now.stacks},
         {MR_METRIC_MAPPED_RSS, now.mapped},
@@ -393,6 +395,7 @@ void mr_gauges_start(void)
     memset(&state, 0, sizeof state);
     state.memory = memory;
     state.memory_ns = mr_monotonic_ns() + 2 * FIRST_SMAPS_NS;
+    mr_residence_clear();
     find_cgroup();
 }
 

@@ -250,6 +250,9 @@ static void *finish(struct call call, void *block, size_t size, unsigned op,
         };
         publish(call.self, &kept, caller);
         PROBE_ALLOC(block, size, weighted_bytes(size, call.interval_code));
+        if (usable >= MR_LARGE_BYTES)
+            mr_residence_add_block(block, usable,
+                                   weighted_bytes(size, call.interval_code) / (size / 1024));
         mr_residence_note_stack((uint64_t)(call.self - mr_session.threads));
         if (mr_load_relaxed(&mr_session.allocator_wanted))
             mr_gauges_read_allocator();
@@ -306,7 +309,10 @@ static uint64_t forget(struct mr_thread_slot *self, void *block)
 {
     if (self == &mr_forked) /* its blocks are the parent's, or unsampled */
         return 0;
-    return mr_session.full ? (uint64_t)(uintptr_t)block : mr_live_remove(block);
+    uint64_t key = mr_session.full ? (uint64_t)(uintptr_t)block : mr_live_remove(block);
+    if (key)
+        mr_residence_drop_block(block);
+    return key;
 }
 
 void mr_record_end_unwatched(const void *key)
@@ -314,6 +320,7 @@ void mr_record_end_unwatched(const void *key)
     if (mr_state() != MR_STATE_ON || mr_session.full)
         return;
     uint64_t id = mr_live_remove(key);
+    mr_residence_drop_block(key);
     if (id)
         owe_free(id);
 }

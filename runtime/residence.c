@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "residence.h"
 
+#include "allocators.h"
 #include "atomics.h"
 #include "maps.h"
 #include "os.h"
@@ -29,6 +30,55 @@ extern const char _end[] __attribute__((visibility("hidden")));
 
 /* Thread pointers: above the stack, in the mapping that glibc made for both. */
 static _Atomic uintptr_t stack_ends[MR_THREAD_SLOTS];
+
+/* Large blocks by address; what finds none of its places taken is not looked into. */
+#define BLOCKS_MAX   1024
+#define BLOCK_PLACES 8
+static struct {
+    _Atomic uintptr_t start; /* 0: free */
+    _Atomic uint64_t bytes, weight;
+} blocks[BLOCKS_MAX];
+static _Atomic uint32_t blocks_used; /* places taken; may be a little wrong for a moment */
+
+static uint32_t place_of(const void *block)
+{
+    return (uint32_t)((uint64_t)(uintptr_t)block * UINT64_C(0x9e3779b97f4a7c15) >> 54);
+}
+
+void mr_residence_add_block(const void *block, size_t usable_bytes, uint64_t weight)
+{
+    for (uint32_t i = 0; i < BLOCK_PLACES; i++) {
+        uint32_t at = (place_of(block) + i) % BLOCKS_MAX;
+        uintptr_t nobody = 0;
+        if (atomic_compare_exchange_strong(&blocks[at].start, &nobody, (uintptr_t)block)) {
+            mr_store_relaxed(&blocks[at].weight, weight);
+            mr_store_release(&blocks[at].bytes, usable_bytes); /* pairs with look_into_blocks */
+            mr_fetch_add_relaxed(&blocks_used, 1);
+            return;
+        }
+    }
+}
+
+void mr_residence_drop_block(const void *block)
+{
+    if (!mr_load_relaxed(&blocks_used))
+        return;
+    for (uint32_t i = 0; i < BLOCK_PLACES; i++) {
+        uint32_t at = (place_of(block) + i) % BLOCKS_MAX;
+        if (mr_load_relaxed(&blocks[at].start) == (uintptr_t)block) {
+            mr_store_relaxed(&blocks[at].bytes, 0);
+            mr_store_release(&blocks[at].start, 0);
+            mr_fetch_add_relaxed(&blocks_used, UINT32_MAX);
+            return;
+        }
+    }
+}
+
+void mr_residence_clear(void)
+{
+    memset(blocks, 0, sizeof blocks);
+    mr_store_relaxed(&blocks_used, 0);
+}
 
 /* A line of the list, with its facts. */
 struct line {
@@ -101,26 +151,51 @@ static uint64_t hash(const char *text)
 static uint64_t lower(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t higher(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
+#define NOT_MAPPED UINT64_MAX
+
+/* Bytes in memory from start to end, which are page-aligned. */
+static uint64_t in_memory(uint64_t start, uint64_t end)
+{
+    uint64_t pages = 0;
+    while (start < end) {
+        uint64_t part = lower(end - start, PAGES_AT_ONCE * PAGE);
+        unsigned char *page = reader.memory->pages;
+        if (mr_syscall(SYS_mincore, (long)start, (long)part, (long)page, 0, 0, 0) != 0)
+            return NOT_MAPPED;
+        for (uint64_t i = 0; i < part / PAGE; i++)
+            pages += page[i] & 1;
+        start += part;
+    }
+    return pages * PAGE;
+}
+
 /* Resident bytes from start to end, a piece of the line. */
 static uint64_t resident(uint64_t start, uint64_t end)
 {
     const struct line *line = &reader.line;
-    uint64_t pages = 0;
     if (start >= end || line->rss == 0)
         return 0;
     if (line->rss == line->end - line->start)
         return end - start;
     if (start == line->start && end == line->end)
         return line->rss;
-    while (start < end) {
-        uint64_t part = lower(end - start, PAGES_AT_ONCE * PAGE);
-        unsigned char *page = reader.memory->pages;
-        if (mr_syscall(SYS_mincore, (long)start, (long)part, (long)page, 0, 0, 0) == 0)
-            for (uint64_t i = 0; i < part / PAGE; i++)
-                pages += page[i] & 1;
-        start += part;
+    return lower(in_memory(start, end), line->rss);
+}
+
+/* Pages of large blocks that are not there, of blocks that may be freed meanwhile: then they are not mapped, and told as
+ * there. */
+static void look_into_blocks(struct mr_residence *out)
+{
+    for (uint32_t i = 0; i < BLOCKS_MAX && mr_load_relaxed(&blocks_used); i++) {
+        uint64_t bytes = mr_load_acquire(&blocks[i].bytes);
+        uint64_t start = mr_load_relaxed(&blocks[i].start);
+        if (!bytes || !start)
+            continue;
+        uint64_t first = (start + PAGE - 1) & ~(PAGE - 1), end = (start + bytes) & ~(PAGE - 1);
+        uint64_t there = in_memory(first, end);
+        if (there != NOT_MAPPED)
+            out->absent += (end - first - there) * mr_load_relaxed(&blocks[i].weight) / 1024;
     }
-    return lower(pages * PAGE, line->rss);
 }
 
 /* Where the object that is being read ends; 0: its headers cannot be read. */
@@ -161,7 +236,8 @@ static void take_statics(uint64_t *from, uint64_t to)
         return;
     uint64_t end = lower(object_end(), to);
     if (end > *from) {
-        reader.out->statics += resident(*from, end);
+        *(mr_allocator_owns_code(*from) ? &reader.out->allocator : &reader.out->statics) +=
+            resident(*from, end);
         *from = end;
     }
 }
@@ -375,5 +451,6 @@ bool mr_residence_read(struct mr_residence *out, void *memory, bool arenas)
     }
     finish_line();
     mr_close(file);
+    look_into_blocks(out);
     return any;
 }

@@ -176,6 +176,7 @@ CREATE TABLE process_tick (              -- the operating system's view; NULL: n
     thread_stack_rss_bytes INTEGER,      -- of anon_rss_bytes: stacks of threads but the first, kept ones of ended threads included
     mapped_rss_bytes INTEGER,            -- of anon_rss_bytes: mapped by the program itself (mmap)
     arena_rss_bytes INTEGER,             -- of anon_rss_bytes: glibc's arenas besides [heap]; NULL: another allocator
+    absent_bytes INTEGER,                -- of live blocks of 256 KiB and more: what has no memory behind it, not resident; an estimate
     allocator_rss_bytes INTEGER,         -- of anon_rss_bytes: mapped by the allocator; NULL: it is glibc's, whose mmapped blocks cannot be told apart
     PRIMARY KEY (run_id, time_ns)
 ) STRICT, WITHOUT ROWID;
