@@ -84,7 +84,8 @@ begin=$(date +%s%N)
 "$MEMANALYZE" import told.zst -o told.db >import.log 2>&1 || { cat import.log; exit 1; }
 line "ms a report" ours - - goal ""
 line import "$((($(date +%s%N) - begin) / 1000000))" - - - ""
-for report in summary frames frame_causes evals spans span_leftovers gc survival survivors pools classes \
+for report in summary frames frame_causes evals spans span_leftovers span_labels span_causes gc gc_causes gc_what_if pretenuring \
+    survival survivors pools classes idle stability \
     losses timeline leaks; do
     took=$(milliseconds "$MEMANALYZE" report $report told.db --format csv)
     line "$report" "$took" - - 200 "$(verdict "$took" 200)"

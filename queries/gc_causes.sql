@@ -17,21 +17,24 @@
 --                           their budget, or over the median of spans that took more than twice that
 --   late_ns_low      NS
 --   late_ns_high     NS
---   frames           COUNT  frames over budget that stood for these collections, once for each
---   spans            COUNT  late spans that did
 --   pause_ns         NS     its part of all that the program stood for collections of the heap; empty: not
 --                           told
 --   pause_ns_low     NS
 --   pause_ns_high    NS
---   collections      COUNT  before which it was among the five that allocated most
---   trigger          TEXT   kind and reason of most of them
+--   collections      COUNT  its part of them
 --   samples          COUNT  sampled allocations behind the share
---   allocated_bytes  BYTES  what it allocated before them, estimated
+--   allocated_bytes  BYTES  what it allocated before collections of which it was among the first five
+--   all_collections  COUNT  of the heap, before which anything was sampled
+--   trigger          TEXT   kind and reason of most of these
+--   frames           COUNT  frames over budget that stood for these, one for each
+--   spans            COUNT  late spans that did
+--   heap_late_ns     NS     by which these made them late
+--   heap_pause_ns    NS     that the program stood for these
 --   sentence         PROSE  the chain in words
 --   stack            STACK  innermost call first; of several the one with most bytes
 --   all_rows         TOTAL  sites
 --   all_late_ns      TOTAL  time by which collections made frames and spans late
--- Table:    heap site share late_ns frames spans pause_ns collections
+-- Table:    heap site share late_ns pause_ns collections
 -- Footer:   {rows} of {all_rows} sites; collections made late: {all_late_ns}
 -- Empty:    no collection was told, or nothing was sampled before one
 -- Caveat:   who allocates much before a collection makes it come sooner; what survives makes it long.
@@ -39,7 +42,7 @@ WITH chosen AS (
     SELECT COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run)) AS id,
            COALESCE(CAST($3 AS TEXT), 'function') AS row_is
 ),
-late AS (
+late AS MATERIALIZED (
     SELECT l.gc_id,
            SUM(l.late_ns) AS late_ns,
            COUNT(*) FILTER (WHERE l.kind = 'frame') AS frames,
@@ -48,99 +51,88 @@ late AS (
       JOIN chosen c ON c.id = l.run_id
      GROUP BY l.gc_id
 ),
-collection AS (
-    SELECT g.id, g.heap_id, g.kind || COALESCE(' (' || g.reason || ')', '') AS trigger_words,
-           g.sampled_bytes, g.pause_ns,
-           g.sampled_bytes * g.sampled_bytes / g.sampled_bytes_sq AS n,
+collection AS MATERIALIZED (
+    SELECT g.id, g.heap_id, g.kind, g.reason, g.sampled_bytes, g.pause_ns,
+           g.sampled_bytes_sq / (g.sampled_bytes * g.sampled_bytes) AS inverse_n,
            COALESCE(l.late_ns, 0) AS late_ns,
            COALESCE(l.frames, 0) AS frames, COALESCE(l.spans, 0) AS spans
       FROM gc g
       JOIN chosen c ON c.id = g.run_id
       LEFT JOIN late l ON l.gc_id = g.id
-     WHERE g.sampled_bytes_sq > 0
+     WHERE g.sampled_bytes > 0
 ),
--- what weighs a collection: what it made late, or how long it stood, or nothing
-heap_total AS (
-    SELECT heap_id,
-           CAST(SUM(late_ns) AS BIGINT) AS late_ns,
-           CAST(SUM(pause_ns) AS BIGINT) AS pause_ns,
-           CASE WHEN SUM(late_ns) > 0 THEN 'late' WHEN SUM(pause_ns) > 0 THEN 'pause' ELSE 'each' END
-               AS weighed_by
+heap_total AS MATERIALIZED (
+    SELECT heap_id, COUNT(*) AS collections,
+           CAST(SUM(late_ns) AS BIGINT) AS late_ns, CAST(SUM(pause_ns) AS BIGINT) AS pause_ns,
+           SUM(frames) AS frames, SUM(spans) AS spans,
+           CASE WHEN SUM(late_ns) > 0 THEN 1 ELSE 0 END AS by_late,
+           CASE WHEN SUM(late_ns) > 0 THEN 0 WHEN SUM(pause_ns) > 0 THEN 1 ELSE 0 END AS by_pause,
+           CASE WHEN SUM(late_ns) > 0 OR SUM(pause_ns) > 0 THEN 0 ELSE 1 END AS by_each
       FROM collection
      GROUP BY heap_id
 ),
-weighed AS (
-    SELECT k.*, t.weighed_by,
-           CASE t.weighed_by
-               WHEN 'late' THEN k.late_ns * 1.0
-               WHEN 'pause' THEN COALESCE(k.pause_ns, 0) * 1.0
-               ELSE 1.0
-           END AS weight
+-- what weighs a collection: what it made late, or how long it stood, or nothing
+weighed AS MATERIALIZED (
+    SELECT k.id, k.heap_id, k.sampled_bytes, k.inverse_n, k.late_ns, k.pause_ns,
+           t.by_late * k.late_ns + t.by_pause * COALESCE(k.pause_ns, 0) + t.by_each * 1.0 AS weight
       FROM collection k
       JOIN heap_total t ON t.heap_id = k.heap_id
 ),
 -- as many samples as the mean over all of these shares is worth (Kish)
 mean AS (
     SELECT heap_id, SUM(weight) AS weight,
-           SUM(weight) * SUM(weight) / NULLIF(SUM(weight * weight / n), 0) AS n
+           SUM(weight) * SUM(weight) / NULLIF(SUM(weight * weight * inverse_n), 0) AS n
       FROM weighed
      GROUP BY heap_id
 ),
--- each site of each collection
-part AS (
-    SELECT w.heap_id, w.id AS gc_id,
-           COALESCE(k.function, '?') AS function,
-           CASE WHEN c.row_is = 'stack' THEN s.stack_id ELSE 0 END AS only_stack,
-           k.text, s.stack_id, s.samples, s.bytes, s.bytes_sq, s.bytes_var,
-           s.bytes / w.sampled_bytes AS share,
-           w.weight, w.late_ns, w.pause_ns, w.frames, w.spans, w.trigger_words
+trigger_count AS (
+    SELECT heap_id, kind, reason,
+           ROW_NUMBER() OVER (PARTITION BY heap_id ORDER BY COUNT(*) DESC, kind, COALESCE(reason, ''))
+               AS place
+      FROM collection
+     GROUP BY heap_id, kind, reason
+),
+-- parts add up, so stacks first
+by_stack AS MATERIALIZED (
+    SELECT w.heap_id, s.stack_id,
+           SUM(s.samples) AS samples, SUM(s.bytes) AS bytes, SUM(s.bytes_sq) AS bytes_sq,
+           SUM(s.bytes_var) AS bytes_var,
+           SUM(s.bytes / w.sampled_bytes) AS collections,
+           SUM(s.bytes / w.sampled_bytes * w.weight) AS weight,
+           SUM(s.bytes / w.sampled_bytes * w.late_ns) AS late_ns,
+           SUM(s.bytes / w.sampled_bytes * w.pause_ns) AS pause_ns
       FROM weighed w
      CROSS JOIN chosen c
       JOIN gc_site s ON s.run_id = c.id AND s.gc_id = w.id
-      LEFT JOIN stack k ON k.id = s.stack_id
+     GROUP BY w.heap_id, s.stack_id
 ),
--- a function may be there with several stacks
-merged AS (
-    SELECT heap_id, gc_id, function, only_stack, trigger_words,
-           SUM(samples) AS samples, SUM(bytes) AS bytes, SUM(bytes_sq) AS bytes_sq,
-           SUM(bytes_var) AS bytes_var, SUM(share) AS share,
-           MAX(weight) AS weight, MAX(late_ns) AS late_ns, MAX(pause_ns) AS pause_ns,
-           MAX(frames) AS frames, MAX(spans) AS spans
-      FROM part
-     GROUP BY heap_id, gc_id, function, only_stack, trigger_words
+named AS (
+    SELECT b.*, COALESCE(k.function, '?') AS function, k.text,
+           CASE WHEN c.row_is = 'stack' THEN b.stack_id ELSE 0 END AS only_stack
+      FROM by_stack b
+     CROSS JOIN chosen c
+      LEFT JOIN stack k ON k.id = b.stack_id
 ),
-trigger_count AS (
-    SELECT heap_id, function, only_stack, trigger_words,
-           ROW_NUMBER() OVER (PARTITION BY heap_id, function, only_stack
-                              ORDER BY COUNT(*) DESC, trigger_words) AS place
-      FROM merged
-     GROUP BY heap_id, function, only_stack, trigger_words
-),
-stack_count AS (
-    SELECT heap_id, function, only_stack, text,
-           ROW_NUMBER() OVER (PARTITION BY heap_id, function, only_stack
-                              ORDER BY SUM(bytes) DESC, stack_id) AS place
-      FROM part
-     GROUP BY heap_id, function, only_stack, stack_id, text
+placed AS (
+    SELECT n.*,
+           ROW_NUMBER() OVER (PARTITION BY heap_id, function, only_stack ORDER BY bytes DESC, stack_id)
+               AS place
+      FROM named n
 ),
 site AS (
-    SELECT m.heap_id, m.function, m.only_stack,
-           COUNT(*) AS collections,
-           SUM(m.samples) AS samples, SUM(m.bytes) AS bytes,
-           SQRT(SUM(m.bytes_var) / NULLIF(SUM(m.bytes_sq), 0)) AS spread,
-           SUM(m.share * m.weight) AS weight,
-           SUM(m.share * m.late_ns) AS late_ns,
-           SUM(m.share * m.pause_ns) AS pause_ns,
-           SUM(CASE WHEN m.late_ns > 0 THEN m.frames ELSE 0 END) AS frames,
-           SUM(CASE WHEN m.late_ns > 0 THEN m.spans ELSE 0 END) AS spans
-      FROM merged m
-     GROUP BY m.heap_id, m.function, m.only_stack
+    SELECT heap_id, function, only_stack,
+           MAX(text) FILTER (WHERE place = 1) AS stack,
+           SUM(samples) AS samples, SUM(bytes) AS bytes,
+           SQRT(SUM(bytes_var) / NULLIF(SUM(bytes_sq), 0)) AS spread,
+           SUM(collections) AS collections, SUM(weight) AS weight, SUM(late_ns) AS late_ns,
+           SUM(pause_ns) AS pause_ns
+      FROM placed
+     GROUP BY heap_id, function, only_stack
 ),
 shared AS (
-    SELECT s.*, t.late_ns AS all_late_ns, t.pause_ns AS all_pause_ns, t.weighed_by,
-           CASE WHEN s.weight > a.weight THEN 1.0 ELSE s.weight / a.weight END AS share, a.n
+    SELECT s.*, a.n,
+           CASE WHEN s.weight > a.weight THEN 1.0 ELSE s.weight / a.weight END AS share
       FROM site s
-      JOIN heap_total t ON t.heap_id = s.heap_id
       JOIN mean a ON a.heap_id = s.heap_id
      WHERE a.weight > 0
 ),
@@ -156,20 +148,24 @@ bounded AS (
 ),
 ranked AS (
     SELECT b.*, h.name AS heap, h.number,
-           b.late_ns * b.low / NULLIF(b.share, 0) AS late_low,
-           b.late_ns * b.high / NULLIF(b.share, 0) AS late_high,
-           b.pause_ns * b.low / NULLIF(b.share, 0) AS pause_low,
-           b.pause_ns * b.high / NULLIF(b.share, 0) AS pause_high,
+           t.late_ns AS heap_late_ns, t.pause_ns AS heap_pause_ns, t.frames, t.spans,
+           t.collections AS all_collections,
+           g.kind || COALESCE(' (' || g.reason || ')', '') AS trigger_words,
+           CASE WHEN b.share > 0 THEN b.low / b.share ELSE 1 END AS low_part,
+           CASE WHEN b.share > 0 THEN b.high / b.share ELSE 1 END AS high_part,
            COUNT(*) OVER () AS all_rows,
            (SELECT SUM(late_ns) FROM late) AS every_late_ns
       FROM bounded b
       JOIN heap h ON h.id = b.heap_id
+      JOIN heap_total t ON t.heap_id = b.heap_id
+      JOIN trigger_count g ON g.heap_id = b.heap_id AND g.place = 1
      ORDER BY b.late_ns DESC, COALESCE(b.pause_ns, 0) DESC, b.weight DESC, h.number, b.function,
               b.only_stack
      LIMIT COALESCE(CAST($2 AS BIGINT), 20)
 ),
+-- milliseconds with one digit behind the point
 worded AS (
-    SELECT r.*, g.trigger_words, k.text AS stack,
+    SELECT r.*,
            CAST(CAST(ROUND(share * 100) AS BIGINT) AS TEXT) || ' %'
                || CASE WHEN high - low > 0.01
                        THEN ' (' || CAST(CAST(FLOOR(low * 100) AS BIGINT) AS TEXT) || ' to '
@@ -177,23 +173,13 @@ worded AS (
                        ELSE '' END AS share_words,
            CAST(CAST(ROUND(late_ns / 100000) AS BIGINT) / 10 AS TEXT) || '.'
                || CAST(CAST(ROUND(late_ns / 100000) AS BIGINT) % 10 AS TEXT) || ' ms' AS late_words,
-           CAST(all_late_ns / 1000000 AS TEXT) || '.' || CAST(all_late_ns / 100000 % 10 AS TEXT)
-               || ' ms' AS all_late_words,
+           CAST(heap_late_ns / 1000000 AS TEXT) || '.' || CAST(heap_late_ns / 100000 % 10 AS TEXT)
+               || ' ms' AS heap_late_words,
            CAST(CAST(ROUND(pause_ns / 100000) AS BIGINT) / 10 AS TEXT) || '.'
                || CAST(CAST(ROUND(pause_ns / 100000) AS BIGINT) % 10 AS TEXT) || ' ms' AS pause_words,
-           CAST(all_pause_ns / 1000000 AS TEXT) || '.' || CAST(all_pause_ns / 100000 % 10 AS TEXT)
-               || ' ms' AS all_pause_words
+           CAST(heap_pause_ns / 1000000 AS TEXT) || '.' || CAST(heap_pause_ns / 100000 % 10 AS TEXT)
+               || ' ms' AS heap_pause_words
       FROM ranked r
-      LEFT JOIN trigger_count g
-        ON g.heap_id = r.heap_id
-       AND g.function = r.function
-       AND g.only_stack = r.only_stack
-       AND g.place = 1
-      LEFT JOIN stack_count k
-        ON k.heap_id = r.heap_id
-       AND k.function = r.function
-       AND k.only_stack = r.only_stack
-       AND k.place = 1
 )
 SELECT heap,
        function AS site,
@@ -201,33 +187,37 @@ SELECT heap,
        CAST(ROUND(CAST(low AS NUMERIC), 4) AS DOUBLE PRECISION) AS share_low,
        CAST(ROUND(CAST(high AS NUMERIC), 4) AS DOUBLE PRECISION) AS share_high,
        CAST(ROUND(late_ns) AS BIGINT) AS late_ns,
-       CAST(ROUND(late_low) AS BIGINT) AS late_ns_low,
-       CAST(ROUND(late_high) AS BIGINT) AS late_ns_high,
-       CAST(frames AS BIGINT) AS frames,
-       CAST(spans AS BIGINT) AS spans,
+       CAST(ROUND(late_ns * low_part) AS BIGINT) AS late_ns_low,
+       CAST(ROUND(late_ns * high_part) AS BIGINT) AS late_ns_high,
        CAST(ROUND(pause_ns) AS BIGINT) AS pause_ns,
-       CAST(ROUND(pause_low) AS BIGINT) AS pause_ns_low,
-       CAST(ROUND(pause_high) AS BIGINT) AS pause_ns_high,
-       collections,
-       trigger_words AS trigger,
+       CAST(ROUND(pause_ns * low_part) AS BIGINT) AS pause_ns_low,
+       CAST(ROUND(pause_ns * high_part) AS BIGINT) AS pause_ns_high,
+       CAST(ROUND(collections) AS BIGINT) AS collections,
        CAST(samples AS BIGINT) AS samples,
        CAST(ROUND(bytes) AS BIGINT) AS allocated_bytes,
-       function || ' allocated ' || share_words || ' of what came before collections of heap ' || heap
-           || ', most of them ' || trigger_words || '.'
+       all_collections,
+       trigger_words AS trigger,
+       CAST(frames AS BIGINT) AS frames,
+       CAST(spans AS BIGINT) AS spans,
+       heap_late_ns,
+       heap_pause_ns,
+       function || ' allocated ' || share_words || ' of what came before '
+           || CASE all_collections WHEN 1 THEN 'a collection'
+                                   ELSE CAST(all_collections AS TEXT) || ' collections' END
+           || ' of heap ' || heap || ', ' || CASE WHEN all_collections > 1 THEN 'most of them ' ELSE '' END
+           || trigger_words || '.'
            || CASE
-                  WHEN late_ns > 0
+                  WHEN heap_late_ns > 0
                   THEN ' They made ' || SUBSTR(
                           CASE frames WHEN 0 THEN '' WHEN 1 THEN ' and 1 frame'
-                                      ELSE ' and ' || CAST(frames AS TEXT) || ' frames' END
+                                      ELSE ' and ' || CAST(CAST(frames AS BIGINT) AS TEXT) || ' frames' END
                           || CASE spans WHEN 0 THEN '' WHEN 1 THEN ' and 1 span'
-                                        ELSE ' and ' || CAST(spans AS TEXT) || ' spans' END, 6)
-                      || ' late; of the ' || all_late_words || ' that all collections of this heap did, '
-                      || late_words || ' is its part.'
-                  WHEN all_late_ns > 0
-                  THEN ' What was late was not late because of it.'
-                  WHEN all_pause_ns > 0
-                  THEN ' Its part of the ' || all_pause_words || ' that the program stood is '
-                      || pause_words || '; no frame or span was late because of that.'
+                                        ELSE ' and ' || CAST(CAST(spans AS BIGINT) AS TEXT) || ' spans'
+                             END, 6)
+                      || ' late by ' || heap_late_words || '; ' || late_words || ' of that is its part.'
+                  WHEN heap_pause_ns > 0
+                  THEN ' The program stood ' || heap_pause_words || ' for them; ' || pause_words
+                      || ' of that is its part. No frame or span was late because of it.'
                   ELSE ' How long the program stood for them was not told.'
               END AS sentence,
        stack,

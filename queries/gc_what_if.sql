@@ -50,11 +50,12 @@ percent (p) AS (
      UNION SELECT 400
      UNION SELECT COALESCE(CAST($2 AS BIGINT), 100)
 ),
-counted AS (
-    SELECT g.*,
+counted AS MATERIALIZED (
+    SELECT g.heap_id, g.pause_ns, g.used_before_bytes, g.used_after_bytes,
            LAG(g.used_after_bytes) OVER (PARTITION BY g.heap_id ORDER BY g.number) AS left_bytes,
-           ROW_NUMBER() OVER (PARTITION BY g.heap_id ORDER BY g.number) AS place,
+           LAG(g.number) OVER (PARTITION BY g.heap_id ORDER BY g.number) AS before,
            CASE
+               WHEN g.reason IS NULL THEN 0
                WHEN LOWER(g.reason) LIKE '%explicit%' OR LOWER(g.reason) LIKE '%asked%'
                     OR LOWER(g.reason) LIKE '%collectgarbage%' OR LOWER(g.reason) LIKE '%request%'
                     OR LOWER(g.reason) LIKE '%system.gc%'
@@ -66,16 +67,19 @@ counted AS (
      WHERE g.kind <> 'minor'
 ),
 -- one that was asked for began before the room was full, so it says nothing of the limit
-stepped AS (
-    SELECT heap_id, id, asked, pause_ns, used_before_bytes * 1.0 AS used,
-           CASE WHEN place = 1 THEN 0.0 ELSE left_bytes * 1.0 END AS live,
-           used_after_bytes * 1.0 AS next_live, place
+stepped AS MATERIALIZED (
+    SELECT heap_id, asked, pause_ns, used_before_bytes * 1.0 AS used,
+           CASE WHEN before IS NULL THEN 0.0 ELSE left_bytes * 1.0 END AS live,
+           used_after_bytes * 1.0 AS next_live,
+           -- the logarithm of a step, where what lives grows
+           CASE WHEN before IS NOT NULL AND left_bytes > 0 AND used_after_bytes > left_bytes * 1.001
+                THEN LN(used_after_bytes * 1.0 / left_bytes) END AS grown
       FROM counted
      WHERE used_before_bytes > 0
        AND used_after_bytes IS NOT NULL
-       AND (place = 1 OR left_bytes < used_before_bytes)
+       AND (before IS NULL OR left_bytes < used_before_bytes)
 ),
-known AS (
+known AS MATERIALIZED (
     SELECT heap_id,
            COUNT(*) AS told,
            SUM(asked) AS asked,
@@ -113,7 +117,7 @@ every AS (
       LEFT JOIN known k ON k.heap_id = h.id
 ),
 -- how many collections stand for each recorded one, by both laws
-replaced AS (
+replaced AS MATERIALIZED (
     SELECT s.heap_id, p.p, s.pause_ns, s.used, s.live,
            CASE
                WHEN s.asked = 1 OR p.p = 100 THEN 1.0
@@ -124,17 +128,16 @@ replaced AS (
                WHEN s.asked = 1 OR p.p = 100 THEN 1.0
                WHEN p.p * s.used / 100 > s.live
                THEN CASE
-                        WHEN s.live > 0 AND s.next_live > s.live * 1.001
-                        THEN LN(s.next_live / s.live)
-                            / LN(1 + (s.next_live - s.live) / (s.used - s.live)
-                                * (p.p * s.used / 100 - s.live) / s.live)
+                        WHEN s.grown > 0
+                        THEN s.grown / LN(1 + (s.next_live - s.live) / (s.used - s.live)
+                                            * (p.p * s.used / 100 - s.live) / s.live)
                         ELSE (s.used - s.live) / (p.p * s.used / 100 - s.live)
                     END
            END AS growing
       FROM stepped s
      CROSS JOIN percent p
 ),
-summed AS (
+summed AS MATERIALIZED (
     SELECT heap_id, p, COUNT(*) AS steps,
            SUM(steady) AS steady, SUM(growing) AS growing,
            AVG(steady * steady) - AVG(steady) * AVG(steady) AS steady_var,
@@ -145,26 +148,20 @@ summed AS (
       FROM replaced
      GROUP BY heap_id, p
 ),
--- the longest of so many: the least pause that as many as these exceed
-placed AS (
-    SELECT r.heap_id, r.p, r.pause_ns,
-           SUM(r.growing) OVER (PARTITION BY r.heap_id, r.p ORDER BY r.pause_ns DESC, r.used, r.live
-                                ROWS UNBOUNDED PRECEDING) AS as_long
-      FROM replaced r
-     WHERE r.pause_ns IS NOT NULL
+-- the longest first, and how much longer than the tenth of a hundred those before it are
+ranked AS MATERIALIZED (
+    SELECT heap_id, pause_ns,
+           ROW_NUMBER() OVER (PARTITION BY heap_id ORDER BY pause_ns DESC) AS place
+      FROM stepped
+     WHERE pause_ns IS NOT NULL
 ),
-longest AS (
-    SELECT heap_id, p,
-           MAX(pause_ns) FILTER (WHERE as_long >= 0.69) AS middle,
-           COALESCE(MAX(pause_ns) FILTER (WHERE as_long >= 3.69), MIN(pause_ns)) AS low,
-           -- the tail beyond the tenth longest of a hundred, as if it were exponential
-           AVG(pause_ns * 1.0) FILTER (WHERE as_long <= 0.1 * total) AS tail,
-           MAX(pause_ns) FILTER (WHERE as_long > 0.1 * total) AS tail_begins
-      FROM (
-          SELECT f.*, MAX(as_long) OVER (PARTITION BY heap_id, p) AS total
-            FROM placed f
-      ) AS x
-     GROUP BY heap_id, p
+tail AS (
+    SELECT r.heap_id,
+           AVG(r.pause_ns * 1.0) FILTER (WHERE r.place <= k.paused / 10)
+               - MAX(r.pause_ns) FILTER (WHERE r.place > k.paused / 10) AS mean_ns
+      FROM ranked r
+      JOIN known k ON k.heap_id = r.heap_id
+     GROUP BY r.heap_id
 ),
 predicted AS (
     SELECT e.*, p.p, c.duration_ns,
@@ -193,8 +190,8 @@ predicted AS (
                WHEN p.p = 100 THEN 0.0
                ELSE 1.96 * SQRT(s.steps * CASE WHEN s.growing_ns_var > 0 THEN s.growing_ns_var ELSE 0 END)
            END AS around_ns,
-           l.middle, l.low AS longest_low,
-           CASE WHEN l.tail > l.tail_begins THEN l.tail - l.tail_begins ELSE 0 END AS tail_ns,
+           -- as if beyond there pauses were exponential
+           CASE WHEN l.mean_ns > 0 THEN l.mean_ns ELSE 0 END AS tail_ns,
            CASE
                WHEN p.p * e.peak / 100 < e.allocated THEN p.p * e.peak / 100
                WHEN e.allocated > e.peak THEN e.allocated
@@ -204,9 +201,9 @@ predicted AS (
      CROSS JOIN percent p
      CROSS JOIN chosen c
       LEFT JOIN summed s ON s.heap_id = e.heap_id AND s.p = p.p
-      LEFT JOIN longest l ON l.heap_id = e.heap_id AND l.p = p.p
+      LEFT JOIN tail l ON l.heap_id = e.heap_id
 ),
-scaled AS (
+scaled AS MATERIALIZED (
     SELECT d.*,
            point * scale AS n,
            CASE WHEN fewer * scale - around < asked THEN asked * 1.0
@@ -225,10 +222,19 @@ scaled AS (
            END AS total_high
       FROM predicted d
 ),
--- the run without what it stood, and with what it would
+-- the run without what it stood, and the longest of so many pauses: n of them exceed the place-th longest of all
+-- so often that the odds are even, or one in forty that they do not
 shared AS (
-    SELECT s.*,
-           s.duration_ns - a.total_ns AS run_ns
+    SELECT s.*, s.duration_ns - a.total_ns AS run_ns,
+           (SELECT MAX(r.pause_ns)
+              FROM ranked r
+             WHERE r.heap_id = s.heap_id
+               AND r.place >= 0.69 * s.paused / CASE WHEN s.n > 1 THEN s.n ELSE 1 END) AS middle,
+           (SELECT COALESCE(MAX(r.pause_ns) FILTER (
+                                WHERE r.place >= 3.69 * s.paused / CASE WHEN s.n > 1 THEN s.n ELSE 1 END),
+                            MIN(r.pause_ns))
+              FROM ranked r
+             WHERE r.heap_id = s.heap_id) AS longest_low
       FROM scaled s
       LEFT JOIN scaled a ON a.heap_id = s.heap_id AND a.p = 100
 )
