@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rss_shapes.c -- programs whose resident set is hard to explain, for rss_closure.sh.
+/* rss_shapes.c -- programs whose resident set is hard to explain, for rss_closure.sh and the test real/rss.
  *
- *   rss_shapes SHAPE [MEBIBYTES]     goes through the shape, stands still for half a second, and prints the truth: bytes
- *                                    requested and not freed, written in mappings of its own, in stacks, and in .bss
+ *   rss_shapes SHAPE [MEBIBYTES [MS]]    goes through the shape, stands still for so long (half a second), and prints the
+ *                                        truth: bytes requested and not freed, written in mappings of its own,
+ *                                        in stacks, and in .bss
  *
  * Random numbers are seeded; every byte of a block is written unless the shape is about those that are not.              */
 #include <pthread.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 static size_t bytes_wanted;
+static useconds_t pause_us;
 static _Atomic size_t live, mapped, stacks, written_statics; /* the truth */
 
 /* A block that knows its size, written to its end. */
@@ -159,7 +161,7 @@ static void shape_threads(void)
     for (uintptr_t i = 0; i < 8; i++)
         pthread_create(&threads[i], NULL, thread_main, (void *)i);
     pthread_barrier_wait(&barrier);
-    usleep(500000);
+    usleep(pause_us);
 }
 
 /* Blocks with mappings of their own; of every second only a quarter is ever written. */
@@ -199,7 +201,7 @@ static void shape_stacks(void)
     for (int i = 0; i < 10; i++)
         pthread_create(&threads[i], NULL, deep_main, NULL);
     pthread_barrier_wait(&barrier);
-    usleep(500000);
+    usleep(pause_us);
 }
 
 /* What a runtime does: mappings of its own, partly given back. */
@@ -240,15 +242,16 @@ int main(int count, char **arguments)
         {"emptied", shape_emptied}, {"threads", shape_threads}, {"large", shape_large},
         {"stacks", shape_stacks},   {"mapped", shape_mapped},   {"statics", shape_statics}};
 
+    pause_us = (useconds_t)(count > 3 ? atoi(arguments[3]) : 500) * 1000;
     bytes_wanted = (size_t)(count > 2 ? atoi(arguments[2]) : 64) << 20;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         if (count > 1 && strcmp(arguments[1], shapes[i].name) == 0) {
             shapes[i].run();
-            usleep(500000);
+            usleep(pause_us);
             printf("%zu %zu %zu %zu\n", live, mapped, stacks, written_statics);
             return 0;
         }
     }
-    fputs("usage: rss_shapes SHAPE [MEBIBYTES]\n", stderr);
+    fputs("usage: rss_shapes SHAPE [MEBIBYTES [MS]]\n", stderr);
     return 2;
 }

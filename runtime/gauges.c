@@ -75,7 +75,7 @@ struct mr_map_counters mr_map_counters;
 
 #define HEARTBEAT_NS    UINT64_C(10000000000)
 #define COST_RATIO      2000 /* a source may take this part of the time */
-#define PEAK_RATIO      200  /* ... and this while the process grows */
+#define PEAK_RATIO      500  /* ... and this while the process grows */
 #define ANSWER_NS       UINT64_C(100000000)
 #define FIRST_SMAPS_NS  UINT64_C(50000000) /* a process that dies younger is not worth its cost */
 #define CGROUP_PATH_MAX 512
@@ -155,7 +155,7 @@ static bool moved(uint64_t before, uint64_t now)
  * unexplained. */
 static bool rss_is_new(uint64_t now_ns)
 {
-    return state.seen_rss && state.rss > state.seen_rss + state.seen_rss / 16 &&
+    return state.seen_rss && state.rss > state.seen_rss + state.seen_rss / 8 &&
            now_ns - state.residence_ns > state.residence_cost_ns * PEAK_RATIO;
 }
 
@@ -364,7 +364,7 @@ static void tell_allocator(struct mr_encoder *encoder, uint64_t now_ns)
         if (told[i].value != MR_UNTOLD)
             mr_gauges_tell(encoder, allocator.ticks, told[i].metric, told[i].value);
     state.allocator_ns =
-        now_ns + allocator.cost_ns * PEAK_RATIO; /* looks are further apart as a rule */
+        now_ns + allocator.cost_ns * COST_RATIO;
     state.answer_cost_ns = allocator.cost_ns;
     state.asked_ns = 0;
     mr_store_relaxed(step, ALLOCATOR_IDLE);
