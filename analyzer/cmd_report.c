@@ -58,7 +58,13 @@ static const struct command_option options[] = {
     {"minutes", 0, "COUNT", "length of a step (default: 60)"},
     {"name", 0, "NAME", "only figures whose name begins so"},
     {"name", 0, "NAME", "only figures whose name begins so"},
+    {"figure", 0, "NAME", "whose contributors"},
     {"set", 's', "NAME=VALUE", "any parameter of a report, also of your own"},
+    {"figure", 0, "NAME", "whose contributors"},
+    {"one-in", 0, "COUNT", "capacity: may be exceeded in one of so many periods (default: 100)"},
+    {"load", 0, "COUNT", "capacity: planned spans in flight"},
+    {"rate", 0, "COUNT", "capacity: planned spans per second"},
+    {"pool", 0, "NAME", "only this pool"},
     {0},
 };
 

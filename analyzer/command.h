@@ -57,6 +57,7 @@ struct command {
 
 extern const struct command command_record, command_import, command_report, command_query;
 extern const struct command command_html, command_info, command_recover, command_diff;
+extern const struct command command_check;
 extern const struct command command_export;
 
 enum { ARGUMENT_END = -1, ARGUMENT_OPERAND = -2, ARGUMENT_BAD = -3 };

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { IMPORT_SCHEMA_VERSION = 1, IMPORT_APPLICATION_ID = 0x6d726563 /* "mrec" */ };
+enum { IMPORT_SCHEMA_VERSION = 2, IMPORT_APPLICATION_ID = 0x6d726563 /* "mrec" */ };
 
 struct import_options {
     bool replace;      /* an existing target */

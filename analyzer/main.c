@@ -12,6 +12,7 @@ static const struct command *const commands[] = {
     &command_import,
     &command_report,
     &command_diff,
+    &command_check,
     &command_query,
     &command_export,
     &command_html,
@@ -39,7 +40,8 @@ static void print_help(void)
     }
     printf(
         "\nmemanalyze COMMAND --help says more about one of them.\n\n"
-        "Exit codes: 0 done; 1 could not; 2 asked wrongly; 3 done, but the trace is incomplete.\n");
+        "Exit codes: 0 done; 1 could not; 2 asked wrongly; 3 done, but the trace is incomplete; "
+        "4 over budget.\n");
 }
 
 static int unknown_command(const char *name)

@@ -8,7 +8,8 @@
 --   $2 base-run   ID     the earlier run's, in base (default: the first)
 --   $3 per        TEXT   auto|frame|span|eval|gc|second|run: what counts as equal work (default: auto,
 --                        the first of frame, span and eval of which both ran 10; else second)
---   $4 tolerance  COUNT  parts in a hundred that a figure may change (default: 5)
+--   $4 tolerance  COUNT  parts in a hundred that a figure may change; the resident set 1 MiB more
+--                        (default: 5)
 --   $5 changes    TEXT   main|real|all: main adds what one looks at first (default: main)
 -- Columns:
 --   name         TEXT   as in figures
@@ -162,6 +163,8 @@ reading AS (
 scored AS (
     SELECT r.*,
            now - was AS delta,
+           -- what pages of files, stacks and the recorder itself move a resident set by
+           CASE WHEN name LIKE '%.rss_bytes' THEN 1048576 ELSE 0 END AS slack,
            -- the bounds that face each other: Zou and Donner, Statistics in Medicine 27 (2008)
            CASE
                WHEN now >= was THEN (now - now_low) * (now - now_low) + (was_high - was) * (was_high - was)
@@ -189,8 +192,8 @@ judged AS (
                ELSE 0.0
            END AS z,
            CASE
-               WHEN MIN(delta - COALESCE(CAST($4 AS BIGINT), 5) / 100.0 * was) > 0 THEN 'more'
-               WHEN MAX(delta + COALESCE(CAST($4 AS BIGINT), 5) / 100.0 * was) < 0 THEN 'less'
+               WHEN MIN(delta - COALESCE(CAST($4 AS BIGINT), 5) / 100.0 * was - slack) > 0 THEN 'more'
+               WHEN MAX(delta + COALESCE(CAST($4 AS BIGINT), 5) / 100.0 * was + slack) < 0 THEN 'less'
                ELSE 'same'
            END AS direction
       FROM sized

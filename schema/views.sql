@@ -458,7 +458,7 @@ LEFT JOIN (
 ) AS w ON w.run_id = a.run_id
 -- quantiles of what the program told: of each stream, kind and heap (own), and of the worst
 UNION ALL
-SELECT q.run_id, q.name || '.' || q.part || CASE a.own WHEN 1 THEN '.' || q.subject ELSE '' END,
+SELECT q.run_id, q.name || '.' || q.part || CASE WHEN a.own = 1 AND q.subject <> '' THEN '.' || q.subject ELSE '' END,
     q.unit, q.value, q.low, q.high, q.per
 FROM (
     SELECT
@@ -513,7 +513,7 @@ JOIN (
 ) AS o ON o.id = q.run_id
 -- what spans of a kind allocate: exact where one thread ran them
 UNION ALL
-SELECT run_id, 'span.bytes.' || kind, 'bytes', AVG(alloc_bytes * 1.0), AVG(alloc_bytes * 1.0), AVG(alloc_bytes * 1.0),
+SELECT run_id, 'span.bytes' || CASE WHEN kind <> '' THEN '.' || kind ELSE '' END, 'bytes', AVG(alloc_bytes * 1.0), AVG(alloc_bytes * 1.0), AVG(alloc_bytes * 1.0),
     'span'
 FROM span
 WHERE alloc_bytes IS NOT NULL

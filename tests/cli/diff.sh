@@ -12,7 +12,7 @@ stack B = 0x400021 0x400101
 stack C = 0x400031 0x400101
 at 1ms alloc 0x900000 100000 via C
 repeat $2 every 5ms
-at 2ms main span-begin 1+1 0 "request"
+at 2ms main span-begin 1+1 "request"
 at 3ms alloc 0x800000 $3 via A
 at 4ms free 0x800000
 ${4:+at 4ms alloc 0x10000+64 $4 via B}

@@ -106,6 +106,8 @@ compare diff 2 1 NULL "'caller'" "'run'" 50 "'all'" "'peak'"
 compare diff_figures 1 2
 compare diff_figures 2 1 "'run'" 5 "'all'"
 compare diff_work 1 2 "'second'"
+compare contributors 1 "'leak.count'"
+compare contributors 1 "'end.live_bytes'" 1
 compare leaks 1 2
 compare leaks 1 NULL "'all'"
 compare losses 1 "'all'"
