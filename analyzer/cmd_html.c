@@ -3,13 +3,11 @@
 #include "command.h"
 #include "db.h"
 #include "diag.h"
+#include "new_file.h"
 #include "page.h"
 #include "source.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 enum { OPTION_OUTPUT, OPTION_RUN };
 
@@ -29,43 +27,20 @@ static status write_to(struct db *db, int64_t run, FILE *out)
     return result;
 }
 
-/* Under another name first: who opens the page sees a whole one. */
-static status write_file(struct db *db, int64_t run, const char *path)
-{
-    char *building = NULL;
-    status result = FAIL;
-
-    if (asprintf(&building, "%s.part", path) < 0) {
-        diag_error("could not write \"%s\": out of memory", path);
-        return FAIL;
-    }
-    FILE *out = fopen(building, "w");
-    if (!out) {
-        diag_error("could not write \"%s\": %s", path, strerror(errno));
-        free(building);
-        return FAIL;
-    }
-    result = write_to(db, run, out);
-    bool written = !ferror(out);
-    written = fclose(out) == 0 && written;
-    if (result.code == STATUS_OK && (!written || rename(building, path) != 0)) {
-        diag_error("could not write \"%s\": %s", path, strerror(errno));
-        result = FAIL;
-    }
-    if (result.code != STATUS_OK) {
-        unlink(building);
-    }
-    free(building);
-    return result;
-}
-
 static status write_page(const char *input, const char *output, int64_t run)
 {
     struct source source;
+    struct new_file page;
 
     TRY(source_open(input, &source));
-    status result = strcmp(output, "-") == 0 ? write_to(source.db, run, stdout)
-                                             : write_file(source.db, run, output);
+    status result = new_file_open(output, true, &page);
+    if (result.code == STATUS_OK) {
+        result = write_to(source.db, run, page.out);
+        if (result.code == STATUS_OK) {
+            result = new_file_keep(&page);
+        }
+        new_file_close(&page);
+    }
     source_close(&source);
     return result.code == STATUS_OK && source.incomplete ? (status){STATUS_INCOMPLETE} : result;
 }

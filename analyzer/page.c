@@ -7,6 +7,7 @@
 #include "embedded.h"
 #include "json.h"
 #include "query.h"
+#include "report_set.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,33 @@ static status put_charts(struct db *db, int64_t run, FILE *out)
     return OK;
 }
 
+/* The report sets, and the one that suits this run. */
+static status put_sets(struct db *db, int64_t run, FILE *out)
+{
+    const struct report_set *chosen = NULL;
+    char *reason = NULL;
+    struct report_sets sets;
+
+    TRY(report_sets_open(&sets));
+    status result = report_sets_choose(&sets, db, run, &chosen, &reason);
+    fputs("],\n\"sets\":[", out);
+    for (size_t i = 0; i < sets.count; i++) {
+        const struct report_set *set = &sets.sets[i];
+
+        fprintf(out, "%s{\"name\":\"%s\"", i ? ",\n" : "\n", set->name);
+        put_member(out, "sentence", set->sentence);
+        put_member(out, "reason", set == chosen ? reason : NULL);
+        fprintf(out, ",\"chosen\":%s,\"reports\":[", set == chosen ? "true" : "false");
+        for (size_t j = 0; j < set->show_count; j++) {
+            fprintf(out, "%s\"%s\"", j ? "," : "", set->shows[j].report);
+        }
+        fputs("]}", out);
+    }
+    free(reason);
+    report_sets_close(&sets);
+    return result;
+}
+
 status page_write_data(struct db *db, const struct catalog *catalog, int64_t run, FILE *out)
 {
     bool first = true;
@@ -128,6 +156,7 @@ status page_write_data(struct db *db, const struct catalog *catalog, int64_t run
             TRY(put_table(db, report, run, REPORT_ROWS_MAX, out));
         }
     }
+    TRY(put_sets(db, run, out));
     fputs("]}\n", out);
     return OK;
 }

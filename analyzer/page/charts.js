@@ -113,7 +113,7 @@ function residentPanel() {
         },
     });
     return panel("memory", "Memory over time", "What the resident set consists of. The parts add up to it; what nothing explains is hatched.",
-        [charts.get("resident"), charts.get("process"), reports.get("rss")], plot.element);
+        [charts.get("resident"), charts.get("process"), reports.get("rss"), reports.get("stability"), reports.get("idle")], plot.element);
 }
 
 function pressurePanel() {
@@ -152,7 +152,7 @@ function pressurePanel() {
         },
     });
     return panel("pressure", "Allocation pressure", "Allocated and freed per second; what is between the two lines stays.",
-        [charts.get("live")], plot.element);
+        [charts.get("live"), reports.get("timeline"), reports.get("temporary")], plot.element);
 }
 
 function collectionsPanel() {
@@ -230,7 +230,7 @@ function collectionsPanel() {
         parts.push(plot.element);
     }
     return parts.length === 0 ? null : panel("gc", "Collections", "Above: how long the program stood, against the time of a frame. Below: heap use before and after.",
-        [charts.get("collections"), reports.get("gc")], ...parts);
+        [charts.get("collections"), reports.get("gc"), reports.get("gc_causes"), reports.get("gc_what_if")], ...parts);
 }
 
 function framesPanel() {
@@ -311,7 +311,7 @@ function workPanel() {
         },
     });
     return panel("work", "Requests and evaluations", "Each by when it began and how long it took; larger when some of what it allocated was left behind, hollow when it failed.",
-        [charts.get("work"), reports.get("spans"), reports.get("span_leftovers"), reports.get("evals")], plot.element);
+        [charts.get("work"), reports.get("spans"), reports.get("span_leftovers"), reports.get("span_causes"), reports.get("span_labels"), reports.get("evals")], plot.element);
 }
 
 // ---- charts of the whole run ----
@@ -339,7 +339,11 @@ function barChart(label, rows, height = 170) {
         });
     };
     new ResizeObserver(paint).observe(canvas);
-    listeners.add(() => canvas.dataset.theme !== String(theme.dark) && (canvas.dataset.theme = String(theme.dark), paint()));
+    let painted = null;
+    whileVisible(canvas, () => {
+        if (painted !== theme.dark) paint();
+        painted = theme.dark;
+    });
     canvas.addEventListener("pointermove", event => {
         const row = rows[Math.floor((event.offsetX - 6) / Math.min((canvas.clientWidth - 12) / rows.length, 160))];
         if (row) tip.show(event, `${row.name}\n${row.text}${row.more ? "\n" + row.more : ""}`);
@@ -367,7 +371,7 @@ function survivalPanel() {
         }))));
     }
     return parts.length === 0 ? null : panel("survival", "Survival", "How many collections the living have survived, and how long the dead lived.",
-        [survival, charts.get("lifetimes"), reports.get("survivors")], ...parts);
+        [survival, charts.get("lifetimes"), reports.get("survivors"), reports.get("pretenuring")], ...parts);
 }
 
 // Squarified: each row of boxes as near to squares as it gets.
@@ -443,23 +447,39 @@ function processPanel() {
             + (row.swap_bytes ? `; ${units.bytes(row.swap_bytes)} swapped out` : "") + (row.pss_bytes ? `; ${units.bytes(row.pss_bytes)} proportional` : "");
     };
     details.addEventListener("toggle", fill);
-    listeners.add(fill);
-    fill();
+    whileVisible(details, fill);
     return panel("process", "Process memory", null, [charts.get("process")], details);
 }
 
-// Slot maps of pools as cells, and the reports on what is dead space.
+// One cell per region, by address: the darker, the fuller; a ring where nearly nothing lives in it.
+function regionMap(rows) {
+    const colour = row => `color-mix(in srgb, var(--c1) ${Math.round(Math.min(1, row.used_bytes / row.reserved_bytes) * 100)}%, var(--grid))`;
+    return el("div", { class: "regions", role: "img", "aria-label": "Regions by address, and how full they are" }, rows.map(row => el("i", {
+        class: row.state === "nearly empty" ? "pinned" : row.state === "undecided" ? "unsure" : "",
+        style: { background: colour(row) },
+        onpointermove: event => tip.show(event, `0x${(BigInt.asUintN(64, BigInt(row.address))).toString(16)}\n${row.state}: ${units.bytes(row.used_bytes)} `
+            + `(${units.bytes(row.used_bytes_low)}–${units.bytes(row.used_bytes_high)}) of ${units.bytes(row.reserved_bytes)} used`),
+        onpointerleave: tip.hide,
+    })));
+}
+
+function slotMap(map) {
+    const cells = [...map.cells];
+    return el("div", {}, el("div", { class: "note" }, `${map.pool}: ${units.count(map.used_slots)} of ${units.count(map.slots)} slots taken, at most ${units.count(map.longest_free_run)} free side by side`),
+        el("div", { class: "gauge", role: "img", "aria-label": "Taken slots from first to last" }, cells.map((cell, i) => el("div", {
+            style: { width: 100 / cells.length + "%", background: `color-mix(in srgb, var(--c1) ${parseInt(cell, 16) / 15 * 100}%, var(--grid))` },
+            title: `slots from ${Math.floor(i * map.slots / cells.length)}: ${Math.round(parseInt(cell, 16) / 15 * 100)} % taken`,
+        }))));
+}
+
 function fragmentationPanel() {
-    const maps = chartRows("slots"), tables = ["fragmentation", "pins", "rounding", "sizes"].map(name => reports.get(name)).filter(Boolean);
-    if (maps.length === 0 && reportRows("fragmentation").length === 0) return null;
-    const strips = maps.map(map => {
-        const cells = [...map.cells];
-        return el("div", {}, el("div", { class: "note" }, `${map.pool}: ${units.count(map.used_slots)} of ${units.count(map.slots)} slots taken, at most ${units.count(map.longest_free_run)} free side by side`),
-            el("div", { class: "gauge", role: "img", "aria-label": "Taken slots from first to last" }, cells.map((cell, i) => el("div", {
-                style: { width: 100 / cells.length + "%", background: `color-mix(in srgb, var(--c1) ${parseInt(cell, 16) / 15 * 100}%, var(--grid))` },
-                title: `slots ${Math.floor(i * map.slots / cells.length)}–: ${Math.round(parseInt(cell, 16) / 15 * 100)} % taken`,
-            }))));
-    });
-    const main = reports.get("fragmentation");
-    return panel("fragmentation", "Fragmentation", "Where memory is held that nothing uses.", tables, ...strips, main && main.rows.length ? tableView(main) : null);
+    const maps = chartRows("slots"), main = reports.get("fragmentation"), pins = reports.get("pins"), moments = [...new Set(chartRows("regions").map(row => row.moment))];
+    if (maps.length === 0 && !main?.rows.length) return null;
+    const place = el("div"), show = moment => place.replaceChildren(regionMap(chartRows("regions").filter(row => row.moment === moment)));
+    if (moments.length) show(moments[0]);
+    return panel("fragmentation", "Fragmentation", "Memory that is held and not used. Each cell is a stretch of addresses in which blocks lay, darker where more of it is used; ringed where a few old blocks keep it.",
+        [main, pins, reports.get("rounding"), reports.get("sizes"), charts.get("regions")].filter(Boolean),
+        moments.length > 1 ? choice("Moment", moments.map(moment => [moment, moment === "late" ? "at nine tenths" : "at the end"]), moments[0], show) : null,
+        place, ...maps.map(slotMap),
+        pins?.rows.length ? el("div", {}, el("div", { class: "note" }, "who pins nearly empty memory"), tableView(pins, pins.records.slice(0, 5))) : null);
 }

@@ -41,6 +41,25 @@ const tip = {
     hide() { document.getElementById("tip").hidden = true; },
 };
 
+// Calls `draw` when the selection or the theme changed, for what can be seen; at once when it comes into sight, or is printed.
+function whileVisible(element, draw) {
+    let visible = false, stale = true;
+    const look = () => {
+        if (!visible) {
+            stale = true;
+        } else {
+            stale = false;
+            draw();
+        }
+    };
+    new IntersectionObserver(entries => {
+        visible = entries.at(-1).isIntersecting;
+        if (visible && stale) look();
+    }, { rootMargin: "80px" }).observe(element);
+    listeners.add(look);
+    addEventListener("beforeprint", draw);
+}
+
 // A card with a title, its drawing, and on demand its table and the statement that made it. `tables` are the
 // tables behind the drawing.
 function panel(id, title, sentence, tables, ...content) {
@@ -58,6 +77,7 @@ function panel(id, title, sentence, tables, ...content) {
             for (const table of shown) data.append(tableView(table), sqlView(table));
         }
     });
+    made.reports = shown.map(table => table.name);
     if (shown.length === 0) toggle.remove();
     return made;
 }

@@ -2,11 +2,22 @@
 
 // ---- flame graph and sites: what the stacks hold ----
 
+// Of each of the largest stacks: sums up to the begin of each step, and what was alive there.
 const seriesByStack = (() => {
     const made = new Map();
     for (const row of chartRows("site_series")) {
-        if (!made.has(row.stack_id)) made.set(row.stack_id, []);
-        made.get(row.stack_id).push(row);
+        if (!made.has(row.stack_id)) {
+            const steps = Math.ceil(whole[1] / row.step_ns) + 1, zeros = () => new Array(steps).fill(0);
+            made.set(row.stack_id, { step_ns: row.step_ns, alloc_bytes: zeros(), survivor_bytes: zeros(), alive: zeros() });
+        }
+        const sums = made.get(row.stack_id);
+        if (row.step + 1 >= sums.alive.length) continue;
+        sums.alloc_bytes[row.step + 1] = row.alloc_bytes;
+        sums.survivor_bytes[row.step + 1] = row.survivor_bytes;
+        sums.alive[row.step + 1] = row.alloc_bytes - row.freed_bytes;
+    }
+    for (const sums of made.values()) {
+        for (const column of [sums.alloc_bytes, sums.survivor_bytes, sums.alive]) for (let i = 1; i < column.length; i++) column[i] += column[i - 1];
     }
     return made;
 })();
@@ -24,27 +35,50 @@ const MEASURES = { // name, what it is, whether the selected time can be cut out
 function siteValue(row, measure) {
     const [, value, series] = MEASURES[measure];
     if (isWhole() || !series) return value(row);
-    const [from, to] = selection.range;
-    return (seriesByStack.get(row.stack_id) ?? []).reduce((sum, step) =>
-        step.step * step.step_ns < to && (step.step + 1) * step.step_ns > from ? sum + step[series] : sum, 0);
+    const sums = seriesByStack.get(row.stack_id);
+    if (!sums) return 0;
+    const at = time => Math.max(0, Math.min(sums[series].length - 1, Math.floor(time / sums.step_ns)));
+    return sums[series][at(selection.range[1] + sums.step_ns - 1)] - sums[series][at(selection.range[0])];
 }
 
+// The boxes there can be, and for each stack those that it lies in. Largest of the run first, so that boxes keep
+// their places while the selection changes.
 function flameTree(rows, measure, inverted) {
-    const root = { name: "all", value: 0, children: new Map(), depth: 0, parent: null };
+    const root = { name: "all", value: 0, kin: new Map(), children: [], parent: null }, paths = [];
     for (const row of rows) {
-        const value = siteValue(row, measure), names = row.folded.split(";");
-        if (!(value > 0)) continue;
+        const names = row.folded.split(";").slice(-128), path = [root], whole = MEASURES[measure][1](row);
         if (inverted) names.reverse();
         let at = root;
-        root.value += value;
-        for (const name of names.slice(0, 128)) {
-            if (at.name === name && at !== root) continue; // recursion is one box
-            if (!at.children.has(name)) at.children.set(name, { name, value: 0, children: new Map(), depth: at.depth + 1, parent: at });
-            at = at.children.get(name);
-            at.value += value;
+        for (const name of names) {
+            if (at !== root && at.name === name) continue; // recursion is one box
+            if (!at.kin.has(name)) at.kin.set(name, { name, value: 0, kin: new Map(), children: [], parent: at });
+            at = at.kin.get(name);
+            path.push(at);
         }
+        for (const node of path) node.value += whole;
+        paths.push([row, path]);
     }
-    return root;
+    const sort = node => {
+        node.children = [...node.kin.values()].sort((a, b) => b.value - a.value);
+        node.children.forEach(sort);
+    };
+    sort(root);
+    return { root, paths };
+}
+
+function weigh(tree, measure) {
+    for (const [, path] of tree.paths) for (const node of path) node.value = 0;
+    for (const [row, path] of tree.paths) {
+        const value = siteValue(row, measure);
+        for (const node of path) node.value += value;
+    }
+}
+
+// The same function has the same tone everywhere.
+function toneOf(name) {
+    let hash = 0;
+    for (let i = 0; i < name.length; i++) hash = (hash * 31 + name.charCodeAt(i)) | 0;
+    return Math.abs(hash) % 30;
 }
 
 function flamePanel() {
@@ -55,7 +89,7 @@ function flamePanel() {
     const search = el("input", { type: "search", placeholder: "find a function ( / )", "aria-label": "Find a function" });
     const ROW = 18;
     let measure = rows.some(row => MEASURES.leaked[1](row) > 0) ? "leaked" : rows.some(row => row.live_bytes > 0) ? "live" : "allocated";
-    let inverted = false, root, zoomed, focused, boxes = [], stale = true;
+    let inverted = false, tree, root, zoomed, focused, boxes = [], stale = true;
     const unit = value => measure === "blocks" ? units.count(Math.round(value)) : units.bytes(value);
 
     function layout(width) {
@@ -64,8 +98,8 @@ function flamePanel() {
             if (wide < 0.4) return;
             boxes.push({ node, left, wide, level });
             let at = left;
-            for (const child of [...node.children.values()].sort((a, b) => b.value - a.value)) {
-                place(child, at, wide * child.value / node.value, level + 1);
+            for (const child of node.children) {
+                if (child.value > 0) place(child, at, wide * child.value / node.value, level + 1);
                 at += wide * child.value / node.value;
             }
         };
@@ -79,13 +113,11 @@ function flamePanel() {
         const width = canvas.clientWidth;
         if (!width) return;
         if (stale) {
-            const path = [];
-            for (let at = zoomed; at?.parent; at = at.parent) path.unshift(at.name);
-            root = zoomed = flameTree(rows, measure, inverted);
-            for (const name of path) zoomed = zoomed.children.get(name) ?? zoomed;
-            focused = zoomed;
+            tree = flameTree(rows, measure, inverted);
+            root = zoomed = focused = tree.root;
             stale = false;
         }
+        weigh(tree, measure);
         layout(width);
         const ratio = devicePixelRatio || 1, height = (Math.max(...boxes.map(box => box.level), 0) + 1) * ROW + 2;
         canvas.style.height = height + "px";
@@ -101,9 +133,7 @@ function flamePanel() {
             const hit = wanted && node.name.toLowerCase().includes(wanted);
             if (hit && !inside.has(node.parent)) found += node.value;
             if (hit || inside.has(node.parent)) inside.add(node);
-            let hash = 0;
-            for (let i = 0; i < node.name.length; i++) hash = (hash * 31 + node.name.charCodeAt(i)) | 0;
-            const tone = Math.abs(hash) % 30;
+            const tone = node.tone ??= toneOf(node.name);
             ctx.fillStyle = hit ? theme.colour("c4") : above ? theme.colour("line")
                 : theme.dark ? `hsl(${205 + tone} 45% ${30 + tone / 4}%)` : `hsl(${200 + tone} 62% ${72 + tone / 4}%)`;
             ctx.fillRect(left, level * ROW, Math.max(wide - 0.6, 0.4), ROW - 1);
@@ -144,9 +174,9 @@ function flamePanel() {
     });
     canvas.addEventListener("pointerleave", tip.hide);
     canvas.addEventListener("keydown", event => {
-        const kin = [...(focused.parent?.children.values() ?? [])].sort((a, b) => b.value - a.value), place = kin.indexOf(focused);
+        const kin = focused.parent?.children ?? [], place = kin.indexOf(focused);
         const moves = {
-            ArrowUp: () => focused.parent, ArrowDown: () => [...focused.children.values()].sort((a, b) => b.value - a.value)[0],
+            ArrowUp: () => focused.parent, ArrowDown: () => focused.children[0],
             ArrowLeft: () => kin[place - 1], ArrowRight: () => kin[place + 1],
         };
         if (event.key === "Enter") zoom(focused);
@@ -159,15 +189,6 @@ function flamePanel() {
     });
     search.addEventListener("input", paint);
     new ResizeObserver(paint).observe(canvas);
-    let last = "";
-    listeners.add(() => {
-        const now = [...selection.range, theme.dark].join();
-        if (now !== last) {
-            last = now;
-            stale = true;
-            paint();
-        }
-    });
     const controls = el("div", { class: "controls" },
         choice("Measure", Object.entries(MEASURES).filter(([, [, value]]) => rows.some(row => value(row) > 0)).map(([name, [text]]) => [name, text]), measure, value => {
             measure = value;
@@ -176,12 +197,18 @@ function flamePanel() {
         }),
         choice("Direction", [[false, "from main"], [true, "from the site"]], inverted, value => {
             inverted = value;
-            zoomed = null;
             stale = true;
             paint();
         }), search);
+    const box = el("div", { class: "plot flame" }, canvas);
+    let last = "";
+    whileVisible(box, () => {
+        const now = [...selection.range, theme.dark].join();
+        if (now !== last) paint();
+        last = now;
+    });
     return panel("flame", "Who holds it", "Stacks as boxes, as wide as what they hold. Click to zoom, click a box above to zoom out.",
-        [table], controls, words, el("div", { class: "plot" }, canvas));
+        [table, reports.get("peak"), reports.get("hotspots")], controls, words, box);
 }
 
 function sitesPanel() {
@@ -190,26 +217,36 @@ function sitesPanel() {
     const urgency = { leak: 0, growing: 1, undecided: 2, cache: 3, startup: 4, steady: 5 }, tone = { leak: "bad", growing: "warn", undecided: "note" };
     const body = el("tbody");
     let order = "verdict", last = "";
-    function fill() {
-        const listed = rows.map(row => ({ ...row, live: siteValue(row, "live"), allocated: siteValue(row, "allocated") }));
-        listed.sort((a, b) => order === "verdict" ? (urgency[a.verdict] ?? 6) - (urgency[b.verdict] ?? 6) || b.live - a.live : b[order] - a[order]);
-        body.replaceChildren(...listed.slice(0, 25).map(row => {
-            const steps = seriesByStack.get(row.stack_id) ?? [], count = steps.length ? Math.ceil(whole[1] / steps[0].step_ns) : 0, alive = new Array(count).fill(0);
-            for (const step of steps) if (step.step < count) alive[step.step] = step.alloc_bytes - step.freed_bytes;
-            for (let i = 1; i < count; i++) alive[i] += alive[i - 1];
-            return el("tr", {},
+
+    // Rows are made once and filled anew, so that they can follow the brush.
+    function rowOf(row) {
+        if (!row.element) {
+            const alive = seriesByStack.get(row.stack_id)?.alive ?? [];
+            row.cells = [el("td", { class: "number" }), el("td", { class: "number" })];
+            row.element = el("tr", {},
                 el("td", { class: tone[row.verdict] ?? "note" }, row.verdict ?? ""), el("td", { class: "text", title: row.folded.split(";").reverse().slice(0, 24).join("\n") }, row.function),
-                el("td", { class: "number" }, units.bytes(row.live)), el("td", { class: "number" }, units.bytes(row.allocated)),
-                el("td", { class: "number" }, units.cell(row.rate_bytes_per_hour, "RATE")),
-                el("td", {}, count > 1 ? sparkline(alive.map(value => Math.max(0, value)), theme.colour(row.verdict === "leak" ? "bad" : "c1"), "live bytes over time") : null));
-        }));
-    }
-    listeners.add(() => {
-        const now = [...selection.range, theme.dark].join();
-        if (now !== last) {
-            last = now;
-            fill();
+                ...row.cells, el("td", { class: "number" }, units.cell(row.rate_bytes_per_hour, "RATE")),
+                el("td", {}, alive.length > 2 ? sparkline(alive.map(value => Math.max(0, value)), `var(--${row.verdict === "leak" ? "bad" : "c1"})`, "live bytes over time") : null));
         }
+        row.cells[0].textContent = units.bytes(row.live);
+        row.cells[1].textContent = units.bytes(row.allocated);
+        return row.element;
+    }
+
+    function fill() {
+        for (const row of rows) {
+            row.live = siteValue(row, "live");
+            row.allocated = siteValue(row, "allocated");
+        }
+        const listed = rows.filter(row => row.live > 0 || row.allocated > 0);
+        listed.sort((a, b) => order === "verdict" ? (urgency[a.verdict] ?? 6) - (urgency[b.verdict] ?? 6) || b.live - a.live || b.allocated - a.allocated : b[order] - a[order]);
+        body.replaceChildren(...listed.slice(0, 25).map(rowOf));
+    }
+
+    whileVisible(body, () => {
+        const now = selection.range.join();
+        if (now !== last) fill();
+        last = now;
     });
     fill();
     return panel("sites", "Sites", "Who allocates, and whether it stays; of the selected time. The line is what was alive, over the whole run.",

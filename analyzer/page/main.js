@@ -10,7 +10,7 @@ function head() {
         units.ns(facts.duration_ns), facts.mode === "full" ? "every allocation" : `sampled every ${units.bytes(facts.interval_bytes ?? 0)}`];
     document.title = `${name.split(" ")[0].split("/").at(-1)} – memanalyze`;
     document.getElementById("head").append(el("h1", {}, name.length > 160 ? name.slice(0, 160) + "…" : name), el("span", { class: "facts" }, how.filter(Boolean).join(" · ")),
-        el("span", { class: "controls" },
+        el("span", { class: "controls" }, setChooser(),
             RANGES.filter(([, span]) => span < whole[1]).map(([text, span]) => el("button", { onclick: () => selectRange(whole[1] - span, whole[1]), title: "the last " + text }, text)),
             el("button", { onclick: () => selectRange(...whole), title: "the whole run (Escape)" }, "all"),
             el("button", { onclick: () => chooseTheme(theme.dark ? "light" : "dark"), title: "light or dark" }, "◐")));
@@ -19,6 +19,29 @@ function head() {
 function chooseTheme(name) {
     memory.set("theme", name);
     theme.set(name);
+}
+
+// A report set says which panels stand here, and in which order; the reports of all are at the end.
+function chooseSet(name) {
+    const main = document.getElementById("main"), set = page.sets.find(one => one.name === name);
+    const place = section => Math.min(...section.reports.map(report => set.reports.indexOf(report)).filter(at => at >= 0), Infinity);
+    const fixed = ["verdicts", "process", "memory"], last = ["reports"];
+    const panels = [...main.children].sort((a, b) => PANELS.indexOf(a.id) - PANELS.indexOf(b.id));
+    const rank = section => fixed.includes(section.id) ? -3 + fixed.indexOf(section.id) : last.includes(section.id) ? 1e9 : set ? place(section) : 0;
+    main.append(...panels.map(section => [rank(section), section]).sort((a, b) => a[0] - b[0] || 0).map(([order, section]) => {
+        section.hidden = order === Infinity;
+        return section;
+    }));
+}
+
+function setChooser() {
+    const suits = page.sets.find(set => set.chosen), kept = memory.get("set");
+    const select = el("select", { "aria-label": "Which panels: by kind of program", title: suits ? `${suits.name} suits: ${suits.reason ?? suits.sentence}` : "", onchange: () => {
+        memory.set("set", select.value);
+        chooseSet(select.value);
+    } }, [...page.sets.map(set => [set.name, set.sentence]), ["everything", "every panel there is"]].map(([name, sentence]) => el("option", { value: name, title: sentence }, name)));
+    select.value = [...select.options].some(option => option.value === kept) ? kept : suits?.name ?? "everything";
+    return select;
 }
 
 // The reports that no chart stands for, each behind its name.
@@ -33,6 +56,7 @@ function reportsPanel() {
     }));
 }
 
+const PANELS = ["verdicts", "process", "memory", "sites", "flame", "pressure", "gc", "frames", "work", "survival", "retained", "fragmentation", "capacity", "reports"];
 const HELP = [["j k", "next and previous panel"], ["space", "its table"], ["/", "find a function"], ["Esc", "the whole run"], ["drag", "select a time in any chart"]];
 
 function start() {
@@ -42,9 +66,10 @@ function start() {
     document.getElementById("overview").append(overviewPlot().element);
     main.append(...[verdictsPanel, processPanel, residentPanel, sitesPanel, flamePanel, pressurePanel, collectionsPanel, framesPanel, workPanel,
         survivalPanel, retainedPanel, fragmentationPanel, plannerPanel, reportsPanel].map(make => make()).filter(Boolean));
+    chooseSet(document.querySelector("header select").value);
     document.getElementById("foot").append(...HELP.flatMap(([key, what]) => [el("kbd", {}, key), ` ${what}  `]), el("p", {}, `memanalyze ${page.version}. This page is one file and asks nobody for anything.`));
     document.addEventListener("keydown", event => {
-        const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName), panels = [...main.children], here = panels.indexOf(event.target.closest?.("section"));
+        const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName), panels = [...main.children].filter(section => !section.hidden), here = panels.indexOf(event.target.closest?.("section"));
         if (event.key === "Escape") {
             selectRange(...whole);
             event.target.blur?.();

@@ -30,7 +30,7 @@ function plannerPanel() {
     const levels = chartRows("levels"), rss = levels.find(level => level.measure === "rss");
     if (!rss) return null;
     const risks = chartRows("risks").filter(row => row.measure === "rss"), load = chartRows("loads")[0], pools = levels.filter(level => level.measure === "pool");
-    const top = Math.log2(Math.max(rss.next_high_bytes ?? rss.maximum, rss.maximum) * 8), bottom = Math.min(22, Math.log2(rss.maximum) - 1);
+    const top = Math.ceil(Math.log2(Math.max(rss.next_high_bytes ?? rss.maximum, rss.maximum) * 8)), bottom = Math.min(22, Math.floor(Math.log2(rss.maximum)) - 1);
     const recommended = risks.find(row => row.risk === 0.01)?.bytes ?? null;
     const slider = (label, min, max, step, value) => el("input", { type: "range", min, max, step, value, "aria-label": label });
     const limit = slider("Memory limit", bottom, top, 0.01, Math.log2(recommended ?? rss.maximum * 1.2));
@@ -68,7 +68,7 @@ function plannerPanel() {
     for (const input of [limit, concurrency, accepted]) input?.addEventListener("input", plan);
     plan();
     return panel("capacity", "Capacity", "What the next period of the same length will need, from what this one did. Base, plus memory of a request times those in flight, plus growth times time.",
-        [reports.get("capacity"), charts.get("levels"), charts.get("risks"), charts.get("occupancy")], el("div", { class: "planner" },
+        [reports.get("capacity"), reports.get("capacity_pools"), reports.get("pools"), charts.get("levels"), charts.get("risks"), charts.get("occupancy")], el("div", { class: "planner" },
             el("div", {},
                 el("label", {}, "Limit ", limitWords, limit), recommended ? el("button", { onclick: () => { limit.value = Math.log2(recommended); plan(); } }, `1 % chance: ${units.bytes(recommended)}`) : null,
                 concurrency ? el("label", {}, el("br"), "Load ", loadWords, concurrency) : null,

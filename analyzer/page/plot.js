@@ -8,7 +8,15 @@
 const GUTTER = 64;
 
 // A pattern says what a colour says, to those who do not see the colour.
+const hatches = new Map();
+
 function hatch(ctx, colour, kind) {
+    const key = [colour, kind, theme.colour("card")].join();
+    if (!hatches.has(key)) hatches.set(key, makeHatch(ctx, colour, kind));
+    return hatches.get(key);
+}
+
+function makeHatch(ctx, colour, kind) {
     const tile = document.createElement("canvas");
     tile.width = tile.height = 8;
     const draw = tile.getContext("2d");
@@ -56,14 +64,8 @@ class TimePlot {
         this.legend = el("div", { class: "legend" });
         this.element = el("div", { class: "plot" }, this.canvas, this.legend);
         this.canvas.style.height = this.height + "px";
-        this.visible = false;
-        new IntersectionObserver(entries => {
-            this.visible = entries.at(-1).isIntersecting;
-            if (this.visible) this.paint();
-        }, { rootMargin: "80px" }).observe(this.element);
-        new ResizeObserver(() => this.visible && this.paint()).observe(this.canvas);
-        listeners.add(() => this.visible && this.paint());
-        addEventListener("beforeprint", () => this.paint());
+        whileVisible(this.element, () => this.paint());
+        new ResizeObserver(() => this.paint()).observe(this.canvas);
         this.listen();
     }
 

@@ -61,7 +61,7 @@ function sparkline(values, colour, words) {
     made.setAttribute("role", "img");
     made.setAttribute("aria-label", words);
     line.setAttribute("fill", "none");
-    line.setAttribute("stroke", colour);
+    line.style.stroke = colour;
     line.setAttribute("stroke-width", "1.4");
     line.setAttribute("points", values.map((value, i) =>
         `${(i / Math.max(values.length - 1, 1) * (width - 2) + 1).toFixed(1)},${(height - 2 - value / most * (height - 4)).toFixed(1)}`).join(" "));

@@ -27,7 +27,7 @@ function verdictSentences() {
     prose("gc", "warn", "collections", row => row.verdict && /press|behind|thrash|most of|too|grow/i.test(row.verdict), row => `${row.heap}: ${row.verdict}`);
     prose("evals", "warn", "evaluations", row => row.verdict === "suspect", row => `${row.label ?? "(unnamed)"}: ${row.warning}`);
     prose("pools", "warn", "pools", row => row.overflow_count > 0 || row.exhausted_count > 0 || row.forgotten_resets > 0, row => `${row.pool}: ${(row.verdict ?? "").trim()}`);
-    prose("fragmentation", "warn", "fragmented", row => row.verdict === "fragmented" || row.warning, row => `${row.heap ?? row.name ?? row.subject ?? ""}: ${row.advice ?? row.warning ?? ""}`);
+    prose("fragmentation", "warn", "fragmented", row => row.verdict === "fragmented", row => `${row.name ?? row.kind}: ${within(row, "free", "BYTES")} of ${units.bytes(row.reserved)} is free inside. ${row.advice ?? ""}`);
     if (facts.lost_events > 0) say("warn", "lost", `${units.count(facts.lost_events)} events were lost; the report losses says which.`);
     else if (facts.complete === 1) say("good", "complete", "Nothing was lost while recording.");
     return said;
