@@ -42,7 +42,7 @@ static const struct command_option options[] = {
     {"order", 0, "WHAT", "bytes, calls or growth: what comes first"},
     {"verdict", 0, "VERDICT", "only this verdict"},
     {"measure", 0, "WHAT", "live, allocated, peak, temporary or waste"},
-    {"moment", 0, "WHICH", "peak, late or end"},
+    {"moment", 0, "WHICH", "peak, late or end; rss: also seconds since the start"},
     {"kinds", 0, "WHICH", "occurred or all"},
     {"steps", 0, "COUNT", "rows to make of the time; survival: buckets or all"},
     {"stream", 0, "NAME", "only frames of this stream"},

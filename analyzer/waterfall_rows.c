@@ -7,10 +7,12 @@
 #include "waterfall.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
+    SENTENCE_BYTES = 400,
     GLIBC_HEADER_BYTES = 8,
     MOVED_SHARE = 50,          /* an answer counts while no more than such a part has changed ... */
     SAME_MOMENT_NS = 20000000, /* ... or when it is as good as simultaneous */
@@ -383,13 +385,42 @@ static void estimate(struct waterfall_facts *facts, const struct waterfall_live 
     facts->blocks = live->blocks;
 }
 
+/* What the sentence about the peak must add: the resident set alone is read more often than what it consists of. */
+static status compare_peak(struct writer *writer, int64_t rss, char out[SENTENCE_BYTES],
+                           const char *reason)
+{
+    struct statement *select;
+    bool has_row;
+
+    TRY(db_prepare(writer->db, "SELECT MAX(rss_bytes) FROM process_tick WHERE run_id = ?",
+                   &select));
+    db_bind_int(select, 1, writer->run_id);
+    TRY(db_step(select, &has_row));
+    double once = has_row ? db_real(select, 0) : 0;
+    db_reset(select);
+    if (once > 1.05 * (double)rss && rss > 0) {
+        snprintf(
+            out, SENTENCE_BYTES,
+            "%s; the resident set was once %.0f %% larger, for too short a time to look into it",
+            reason, (once / (double)rss - 1) * 100);
+    } else {
+        snprintf(out, SENTENCE_BYTES, "%s", reason);
+    }
+    return OK;
+}
+
 static status write_moment(struct writer *writer, struct statement *insert_moment,
                            struct statement *insert_part, uint32_t number, uint32_t peak)
 {
     int64_t time_ns = (int64_t)writer->looks->moments[number].time_ns;
     struct waterfall waterfall;
+    char sentence[SENTENCE_BYTES];
 
     waterfall_split(&writer->facts[number], &waterfall);
+    if (number == peak) {
+        TRY(compare_peak(writer, writer->facts[number].rss, sentence, waterfall.reason));
+        waterfall.reason = sentence;
+    }
     db_bind_int(insert_moment, 1, writer->run_id);
     db_bind_int(insert_moment, 2, time_ns);
     db_bind_int(insert_moment, 3, writer->facts[number].rss);

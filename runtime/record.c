@@ -250,7 +250,7 @@ static void *finish(struct call call, void *block, size_t size, unsigned op,
         };
         publish(call.self, &kept, caller);
         PROBE_ALLOC(block, size, weighted_bytes(size, call.interval_code));
-        if (usable >= MR_LARGE_BYTES)
+        if (size >= MR_LARGE_BYTES)
             mr_residence_add_block(block, usable,
                                    weighted_bytes(size, call.interval_code) / (size / 1024));
         mr_residence_note_stack((uint64_t)(call.self - mr_session.threads));
@@ -343,8 +343,8 @@ MR_SLOW void mr_record_free(void *block)
         mr_record_end_unwatched(block);
     }
     mr_real.free(block);
-    if (self &&
-        mr_load_relaxed(&mr_session.allocator_wanted)) { /* a program may only free for long */
+    if (self && !self->busy && mr_load_relaxed(&mr_session.allocator_wanted) &&
+        mr_thread_enter(self)) { /* a program may only free for long */
         int kept_errno = errno;
         mr_gauges_read_allocator();
         errno = kept_errno;

@@ -13,6 +13,7 @@
 #include <elf.h>
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 
 #define TEXT_BYTES    65536
@@ -20,6 +21,7 @@
 #define OBJECTS_KEPT  64
 #define HEADERS_MAX   32
 #define ARENA_BYTES   (UINT64_C(64) << 20) /* HEAP_MAX_SIZE of glibc: each heap is aligned to it */
+#define ARENAS_MAX    1024                 /* in one line */
 #define GUARD_MAX     (UINT64_C(1) << 20)
 #define STACK_USUAL   (UINT64_C(8) << 20)
 #define PAGE          UINT64_C(4096)
@@ -30,6 +32,38 @@ extern const char _end[] __attribute__((visibility("hidden")));
 
 /* Thread pointers: above the stack, in the mapping that glibc made for both. */
 static _Atomic uintptr_t stack_ends[MR_THREAD_SLOTS];
+
+/* A line of the list, with its facts. */
+struct line {
+    uint64_t start, end, rss;
+    char permissions[4];
+    uint64_t offset;
+    enum { ANONYMOUS, HEAP, STACK, SHARED, FILES, RECORDER } kind;
+};
+
+/* Where the memory of a loaded object ends, .bss included. */
+struct object {
+    uint64_t start, end;
+    uint64_t name; /* hash of its path */
+};
+
+static struct reader {
+    struct mr_residence *out;
+    bool arenas, is_library;
+    struct line line, before; /* now, and the one before it */
+    uint64_t object_start, object_name;
+    struct object objects[OBJECTS_KEPT];
+    uint32_t objects_met;
+    struct memory {
+        char text[TEXT_BYTES];
+        unsigned char pages[PAGES_AT_ONCE];
+        struct mr_range ranges[MR_MAP_OWNERS][MR_MAPS_MAX];
+        uintptr_t stack_ends[MR_THREAD_SLOTS]; /* rising */
+    } * memory;
+    size_t range_count[MR_MAP_OWNERS], stack_end_count;
+} reader;
+
+static_assert(sizeof(struct memory) <= MR_RESIDENCE_BYTES, "it must fit");
 
 /* Large blocks by address; what finds none of its places taken is not looked into. */
 #define BLOCKS_MAX   1024
@@ -76,40 +110,12 @@ void mr_residence_drop_block(const void *block)
 
 void mr_residence_clear(void)
 {
+    /* Linked into the program, this library is part of its files. */
+    reader.is_library =
+        getauxval(AT_PHDR) - (uintptr_t)__ehdr_start >= (uintptr_t)_end - (uintptr_t)__ehdr_start;
     memset(blocks, 0, sizeof blocks);
     mr_store_relaxed(&blocks_used, 0);
 }
-
-/* A line of the list, with its facts. */
-struct line {
-    uint64_t start, end, rss;
-    char permissions[4];
-    uint64_t offset;
-    enum { ANONYMOUS, HEAP, STACK, SHARED, FILES, RECORDER } kind;
-};
-
-/* Where the memory of a loaded object ends, .bss included. */
-struct object {
-    uint64_t start, end;
-    uint64_t name; /* hash of its path */
-};
-
-static struct reader {
-    struct mr_residence *out;
-    bool arenas;
-    struct line line, before; /* now, and the one before it */
-    uint64_t object_start, object_name;
-    struct object objects[OBJECTS_KEPT];
-    uint32_t objects_met;
-    struct memory {
-        char text[TEXT_BYTES];
-        unsigned char pages[PAGES_AT_ONCE];
-        struct mr_range ranges[MR_MAP_OWNERS][MR_MAPS_MAX];
-    } * memory;
-    size_t range_count[MR_MAP_OWNERS];
-} reader;
-
-static_assert(sizeof(struct memory) <= MR_RESIDENCE_BYTES, "it must fit");
 
 void mr_residence_note_stack(uint64_t slot)
 {
@@ -278,10 +284,33 @@ static uint64_t arena_after(uint64_t address)
 static uint64_t take_arenas(uint64_t from, uint64_t to)
 {
     uint64_t bytes = 0;
+    to = lower(to, from + ARENAS_MAX * ARENA_BYTES);
     for (uint64_t at = arena_after(from); reader.arenas && at < to; at += ARENA_BYTES)
         if (is_arena(at))
             bytes += resident(at, lower(at + ARENA_BYTES, to));
     return bytes;
+}
+
+/* Thousands of threads are thousands of lines: each finds its own by halves. */
+static void sort_stack_ends(void)
+{
+    uintptr_t *ends = reader.memory->stack_ends;
+    size_t count = 0;
+    for (uint32_t i = 0; i < MR_THREAD_SLOTS; i++) {
+        uintptr_t end = mr_load_relaxed(&stack_ends[i]);
+        if (end)
+            ends[count++] = end;
+    }
+    for (size_t gap = count / 2; gap > 0; gap /= 2) { /* Shell's sort */
+        for (size_t i = gap; i < count; i++) {
+            uintptr_t moving = ends[i];
+            size_t at = i;
+            for (; at >= gap && ends[at - gap] > moving; at -= gap)
+                ends[at] = ends[at - gap];
+            ends[at] = moving;
+        }
+    }
+    reader.stack_end_count = count;
 }
 
 /* A stack stands directly above a guard that cannot be touched. How far it goes its thread has told; one that never was
@@ -294,11 +323,16 @@ static uint64_t take_stack(uint64_t from, uint64_t to)
         memcmp(before->permissions, "---p", 4) != 0 ||
         (from % ARENA_BYTES == 0 && before->end - before->start > GUARD_MAX))
         return 0;
-    for (uint32_t i = 0; i < MR_THREAD_SLOTS; i++) {
-        uintptr_t told = mr_load_relaxed(&stack_ends[i]);
-        if (told > from && told < to && told < nearest)
-            nearest = told;
+    size_t low = 0, high = reader.stack_end_count;
+    while (low < high) { /* the first above */
+        size_t middle = (low + high) / 2;
+        if (reader.memory->stack_ends[middle] > from)
+            high = middle;
+        else
+            low = middle + 1;
     }
+    if (low < reader.stack_end_count && reader.memory->stack_ends[low] < to)
+        nearest = reader.memory->stack_ends[low];
     if (nearest != UINT64_MAX)
         end = lower(to, (nearest + 2 * PAGE - 1) & ~(PAGE - 1)); /* the thread's block follows */
     uint64_t arena = arena_after(from);
@@ -354,7 +388,7 @@ static void finish_line(void)
 
 static int kind_of(uint64_t start, const char *path)
 {
-    if (start >= (uintptr_t)__ehdr_start && start < (uintptr_t)_end)
+    if (reader.is_library && start >= (uintptr_t)__ehdr_start && start < (uintptr_t)_end)
         return RECORDER;
     if (starts(path, "[heap]"))
         return HEAP;
@@ -426,6 +460,7 @@ bool mr_residence_read(struct mr_residence *out, void *memory, bool arenas)
     reader.object_start = reader.object_name = 0;
     for (enum mr_map_owner owner = 0; owner < MR_MAP_OWNERS; owner++)
         reader.range_count[owner] = mr_maps_copy(owner, reader.memory->ranges[owner]);
+    sort_stack_ends();
 
     char *text = reader.memory->text;
     size_t waiting = 0;
