@@ -348,6 +348,7 @@ MR_SLOW void mr_record_free(void *block)
         int kept_errno = errno;
         mr_gauges_read_allocator();
         errno = kept_errno;
+        mr_thread_leave(self);
     }
 }
 
