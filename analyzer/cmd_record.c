@@ -7,6 +7,7 @@
 #include "command.h"
 #include "diag.h"
 #include "read.h"
+#include "segments.h"
 
 #include <dirent.h>
 #include <elf.h>
@@ -24,6 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/options.h"
+
 enum {
     OPTION_OUTPUT,
     OPTION_INTERVAL,
@@ -31,6 +34,8 @@ enum {
     OPTION_FORCE,
     OPTION_NO_CHILDREN,
     OPTION_ADAPTER,
+    OPTION_ROTATE,
+    OPTION_KEEP,
     OPTION_QUIET
 };
 static const struct command_option options[] = {
@@ -43,13 +48,16 @@ static const struct command_option options[] = {
     [OPTION_NO_CHILDREN] = {"no-children", 0, NULL, "leave the processes it starts alone"},
     [OPTION_ADAPTER] = {"adapter", 0, "NAME",
                         "what tells more of a runtime: lua, boehm or none; found unless told"},
+    [OPTION_ROTATE] = {"rotate", 0, "AMOUNT",
+                       "go on in another file after so much: 256M, 30min or 256M,6h"},
+    [OPTION_KEEP] = {"keep", 0, "AMOUNT", "leave only the last of these files: 8 files, 2G or 10h"},
     [OPTION_QUIET] = {"quiet", 'q', NULL, "say nothing at the end"},
     {0},
 };
 
 struct request {
     const char *output; /* NULL: named after the program and its pid */
-    const char *interval;
+    const char *interval, *rotate, *keep;
     bool full, force, no_children, quiet;
     char **program;        /* argv of the host */
     char path[PATH_MAX];   /* of its executable */
@@ -211,6 +219,24 @@ static bool is_pattern(const struct request *request)
     return request->output && strchr(request->output, '%');
 }
 
+/* With all its files. */
+static status remove_trace(const char *path)
+{
+    struct segments segments = {0};
+    struct mr_block_header head;
+    status result = segments_head(path, &head) ? segments_beside(path, &head, &segments) : OK;
+
+    for (size_t i = 0; i < segments.count; i++) {
+        unlink(segments.files[i].path);
+    }
+    segments_free(&segments);
+    if (result.code == STATUS_OK && unlink(path) != 0 && errno != ENOENT) {
+        diag_error("could not replace \"%s\": %m", path);
+        return FAIL;
+    }
+    return result;
+}
+
 static status check_output(struct request *request)
 {
     char directory[PATH_MAX] = ".";
@@ -229,8 +255,15 @@ static status check_output(struct request *request)
         diag_hint("-o names the file to write.");
         return FAIL;
     }
-    if (!request->output || is_pattern(request) || lstat(request->output, &facts) != 0) {
+    if (!request->output || is_pattern(request)) {
         return OK;
+    }
+    if (lstat(request->output, &facts) != 0) {
+        char *later = request->force ? segments_of_missing(request->output) : NULL;
+        status result = later ? remove_trace(later) : OK;
+
+        free(later);
+        return result;
     }
     if (S_ISDIR(facts.st_mode)) {
         diag_error("could not write trace \"%s\": it is a directory", request->output);
@@ -242,11 +275,7 @@ static status check_output(struct request *request)
         diag_hint("--force replaces it.");
         return FAIL;
     }
-    if (unlink(request->output) != 0) {
-        diag_error("could not replace \"%s\": %m", request->output);
-        return FAIL;
-    }
-    return OK;
+    return remove_trace(request->output);
 }
 
 /* Beside this program in the build tree, or where it was installed. */
@@ -326,6 +355,14 @@ static bool is_size(const char *text)
     return *end == '\0';
 }
 
+/* As the recorder will read it; a rotation has no number of files. */
+static bool is_amount(const char *text, bool files)
+{
+    struct mr_amount amount;
+
+    return mr_parse_amount(text, &amount) && (files || !amount.files);
+}
+
 /* ---- running --------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t host_pid;
@@ -397,6 +434,12 @@ static void set_environment(const struct request *request)
     if (request->full || request->interval) {
         setenv("MEMREC_INTERVAL", request->full ? "1" : request->interval, 1);
     }
+    if (request->rotate) {
+        setenv("MEMREC_ROTATE", request->rotate, 1);
+    }
+    if (request->keep) {
+        setenv("MEMREC_KEEP", request->keep, 1);
+    }
     if (request->no_children) {
         setenv("MEMREC_CHILDREN", "0", 1);
     }
@@ -452,8 +495,19 @@ struct children { /* traces of the processes that the program started, or became
     char largest[NAME_MAX + 1];
 };
 
-/* They are named TRACE.PID.zst. */
-static struct children find_children(const struct request *request, const char *trace, time_t since)
+/* Whether a file in the trace's folder is a segment of this trace. */
+static bool is_segment(const struct request *request, const char *name, const uint8_t trace_id[16])
+{
+    char path[2 * PATH_MAX];
+    struct mr_block_header head;
+
+    snprintf(path, sizeof path, "%s/%s", request->directory, name);
+    return segments_head(path, &head) && memcmp(head.trace_id, trace_id, 16) == 0;
+}
+
+/* They are named TRACE.PID.zst, as segments may be. */
+static struct children find_children(const struct request *request, const char *trace, time_t since,
+                                     const uint8_t trace_id[16])
 {
     const char *name = strrchr(trace, '/') + 1;
     const char *suffix = strlen(name) > 4 ? name + strlen(name) - 4 : "";
@@ -470,7 +524,8 @@ static struct children find_children(const struct request *request, const char *
         if (length > stem + 1 + strlen(suffix) && strncmp(found, name, stem) == 0 &&
             found[stem] == '.' && found[stem + 1] >= '0' && found[stem + 1] <= '9' &&
             strcmp(found + length - strlen(suffix), suffix) == 0 &&
-            fstatat(dirfd(directory), found, &facts, 0) == 0 && facts.st_mtime >= since) {
+            fstatat(dirfd(directory), found, &facts, 0) == 0 && facts.st_mtime >= since &&
+            !is_segment(request, found, trace_id)) {
             children.count++;
             if (facts.st_size > children.largest_bytes) {
                 children.largest_bytes = facts.st_size;
@@ -499,9 +554,9 @@ static const char *shown_path(const struct request *request, const char *trace)
 
 /* What to look at: the largest trace, which for a wrapper script is not its own. */
 static void say_next(const struct request *request, const char *path, const char *shown,
-                     time_t started, uint64_t trace_bytes)
+                     time_t started, const struct trace_facts *trace)
 {
-    struct children children = find_children(request, path, started);
+    struct children children = find_children(request, path, started, trace->trace_id);
     const char *slash = strrchr(shown, '/');
     int folder = slash ? (int)(slash + 1 - shown) : 0;
 
@@ -510,11 +565,18 @@ static void say_next(const struct request *request, const char *path, const char
                     children.count, children.count == 1 ? "" : "es", folder, shown,
                     children.largest);
     }
-    if (children.largest_bytes > 0 && (uint64_t)children.largest_bytes > trace_bytes) {
+    if (children.largest_bytes > 0 && (uint64_t)children.largest_bytes > trace->file_bytes) {
         diag_hint("memanalyze report %.*s%s", folder, shown, children.largest);
     } else {
         diag_hint("memanalyze report %s", shown);
     }
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
 }
 
 static void say_what_was_recorded(const struct request *request, const char *path, time_t started)
@@ -523,7 +585,10 @@ static void say_what_was_recorded(const struct request *request, const char *pat
     struct trace *trace;
     struct stat facts;
 
-    if (stat(path, &facts) != 0) {
+    char *later = stat(path, &facts) == 0 ? NULL : segments_of_missing(path);
+    bool nothing = !later && stat(path, &facts) != 0;
+    free(later);
+    if (nothing) {
         diag_error("recorded nothing: there is no \"%s\"", shown);
         diag_hint("The program may have removed LD_PRELOAD, or it may not write there.");
         return;
@@ -538,11 +603,16 @@ static void say_what_was_recorded(const struct request *request, const char *pat
         1e9;
     diag_remark("memanalyze: recorded %.3g s: %" PRIu64 " events in %s (%.1f KiB)", seconds,
                 all->event_count, shown, (double)all->file_bytes / 1024);
+    if (all->segment_count > 1) {
+        diag_remark("memanalyze: %zu files, \"%s\" to \"%s\"; any of their names stands for all",
+                    all->segment_count, base_name(all->segments[0].path),
+                    base_name(all->segments[all->segment_count - 1].path));
+    }
     if (!all->ended) {
         diag_remark("memanalyze: the program was killed; its last events wait in shared memory");
         diag_hint("memanalyze recover %s keeps them.", shown);
     }
-    say_next(request, path, shown, started, all->file_bytes);
+    say_next(request, path, shown, started, all);
     trace_close(trace);
 }
 
@@ -595,6 +665,12 @@ static int run(const struct command *command, int argc, char **argv)
         case OPTION_ADAPTER:
             request->adapter = arguments.value;
             break;
+        case OPTION_ROTATE:
+            request->rotate = arguments.value;
+            break;
+        case OPTION_KEEP:
+            request->keep = arguments.value;
+            break;
         case OPTION_QUIET:
             request->quiet = true;
             break;
@@ -613,6 +689,13 @@ static int run(const struct command *command, int argc, char **argv)
     } else if (request->adapter && !is_adapter(request->adapter)) {
         exit_code = command_usage_error(
             command, "\"%s\" is no adapter: there are lua, boehm and none", request->adapter);
+    } else if (request->rotate && !is_amount(request->rotate, false)) {
+        exit_code = command_usage_error(
+            command, "\"%s\" is no size or time: 256M, 30min, or both: 256M,6h", request->rotate);
+    } else if (request->keep && !is_amount(request->keep, true)) {
+        exit_code = command_usage_error(
+            command, "\"%s\" is no number of files, size or time: 8, 2G, 10h, or several: 2G,10h",
+            request->keep);
     } else if (request->interval && request->full) {
         exit_code = command_usage_error(command, "--full has no interval");
     } else {
