@@ -45,6 +45,7 @@ static const struct command_option options[] = {
     {"moment", 0, "WHICH", "peak, late or end; rss: also seconds since the start"},
     {"kinds", 0, "WHICH", "occurred or all"},
     {"steps", 0, "COUNT", "rows to make of the time; survival: buckets or all"},
+    {"range", 0, "RANGE", "history: 1m, 5m, 1h, 10h or all of its end"},
     {"stream", 0, "NAME", "only frames of this stream"},
     {"why", 0, "CAUSE", "only frames over budget for this cause"},
     {"kind", 0, "KIND", "only spans, or findings, of this kind"},

@@ -243,6 +243,21 @@ static status sync_file(const char *path)
     return OK;
 }
 
+/* Only rows of samples are left out: what else there is may be more than was asked for. */
+static status say_size(const struct import *import)
+{
+    uint64_t asked = import->options->max_bytes;
+    struct stat facts;
+
+    if (asked && !import->options->quiet && stat(import->building, &facts) == 0 &&
+        (uint64_t)facts.st_size > asked) {
+        diag_remark("\"%s\" has %.0f MiB, more than was asked for", import->target,
+                    (double)facts.st_size / (1 << 20));
+        diag_detail("Only rows of samples are left out; what the program told is all there.");
+    }
+    return OK;
+}
+
 /* Closes the file as a whole database, with its views. */
 static status end_file(struct import *import)
 {
@@ -271,6 +286,7 @@ static status end_file(struct import *import)
     }
     db_close(file);
     TRY(result);
+    TRY(say_size(import));
     TRY(sync_file(import->building));
     TRY(refuse_existing(import));
     if (rename(import->building, import->target) != 0) {
@@ -348,6 +364,23 @@ static size_t gather_segments(const char *const *traces, size_t first, size_t co
     return group;
 }
 
+static size_t count_runs(const char *const *traces, size_t count)
+{
+    bool *taken = calloc(count + 1, sizeof *taken);
+    const char **files = calloc(count + 1, sizeof *files);
+    size_t runs = 0;
+
+    for (size_t i = 0; i < count && taken && files; i++) {
+        if (!taken[i]) {
+            gather_segments(traces, i, count, taken, files);
+            runs++;
+        }
+    }
+    free(taken);
+    free(files);
+    return runs ? runs : 1;
+}
+
 status import_traces(const char *const *traces, size_t count, const char *target,
                      const struct import_options *options, struct import_totals *totals)
 {
@@ -359,6 +392,9 @@ status import_traces(const char *const *traces, size_t count, const char *target
     }
     import->options = options;
     import->target = target;
+    uint64_t max_bytes = options->max_bytes ? options->max_bytes : IMPORT_MAX_BYTES;
+    import->sample_bytes =
+        max_bytes / 4 * 3 / count_runs(traces, count); /* the rest for all else */
     status result = refuse_trace_as_target(traces, count, target);
     if (result.code == STATUS_OK) {
         result = begin(import);

@@ -17,11 +17,15 @@
 
 enum { IMPORT_SCHEMA_VERSION = 2, IMPORT_APPLICATION_ID = 0x6d726563 /* "mrec" */ };
 
+/* Of the rows of `sample` so many are kept that the database is not much larger, unless told otherwise. */
+#define IMPORT_MAX_BYTES (UINT64_C(1) << 30)
+
 struct import_options {
     bool replace;      /* an existing target */
     bool quiet;        /* no remark about incomplete traces, no progress bar */
     bool slow_samples; /* bulk rows through plain SQL: the oracle of the fast path */
     const struct suppressions *suppressions; /* NULL: none */
+    uint64_t max_bytes;                      /* about, of the database; 0: IMPORT_MAX_BYTES */
 };
 
 struct import_totals {

@@ -66,6 +66,10 @@ status import_losses_write(const struct import_losses *losses, struct db *db, in
         {"ended_in_gap", losses->gaps > 0, losses->ended_in_gap, -1,
          "Blocks that were freed in a stretch of the trace that could not be read; they count as freed at "
          "its end."},
+        {"dropped_rows", losses->dropped_rows > 0, losses->dropped_rows, losses->dropped_row_bytes,
+         "Samples without a row in table sample, so that the database stays small; every other table has "
+         "them, and each row that was kept of their lifetime weighs as much more. import --max-size keeps "
+         "more."},
         {"missing_end", true, losses->missing_end, -1,
          "The trace has no end: the process was killed, is still running, or the file was cut. What was "
          "not yet written is missing, and the verdicts are about the part that is there."},

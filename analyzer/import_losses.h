@@ -15,6 +15,8 @@ struct import_losses {
     uint64_t unmatched_frees, reused_addresses, late_frees;
     uint64_t rotated_events, rotated_frees, ended_in_gap;
     bool begins_late;
+    uint64_t dropped_rows;
+    double dropped_row_bytes;
     uint64_t gaps, gap_events;
     bool gap_unknown; /* a gap whose events could not be counted */
     bool missing_end, assumed_interval;

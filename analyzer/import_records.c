@@ -238,6 +238,16 @@ static inline uint32_t class_of(const struct voice_columns *told)
 
 #define NOBODY VOICE_NO_THREAD
 
+static status drop_row(struct import *import, const struct block *block, double weight)
+{
+    struct run *run = &import->run;
+
+    run->losses.dropped_rows++;
+    run->losses.dropped_row_bytes += weight * (double)block->size_bytes;
+    run->last_sample = 0;
+    return OK;
+}
+
 /* A block ends: its row and its sums. `thread` is an index of thread_rows, or NOBODY. */
 static status end_block(struct import *import, const struct block *block, uint64_t death_ns,
                         uint32_t thread)
@@ -256,6 +266,11 @@ static status end_block(struct import *import, const struct block *block, uint64
         waterfall_rows_object(&import->waterfall, &rolled, -1);
     }
     TRY(rollup_free(import->rollup, &rolled, death_ns));
+    if (!keep_rows_dead(&import->run.keep, death_ns - rolled.birth_ns + rolled.earlier_ns,
+                        lifetimes_open_count(import->lifetimes), &rolled.weight)) {
+        return drop_row(import, block, rolled.weight);
+    }
+    import->run.last_sample = import->sample_id + 1;
     return write_sample(import, block, rolled.weight, death_ns,
                         thread == NOBODY ? 0 : import->run.thread_rows[thread].id, &told);
 }
@@ -317,7 +332,7 @@ static status on_free(struct import *import, uint64_t key, uint64_t now_ns, uint
             TRY(voice_freed(import->voice, thread, ended.size_bytes));
         }
         TRY(end_block(import, &ended, now_ns, thread));
-        run->thread_rows[thread].realloc_sample = by_realloc ? import->sample_id : 0;
+        run->thread_rows[thread].realloc_sample = by_realloc ? run->last_sample : 0;
         break;
     case LIFETIMES_LATE:
         run->losses.late_frees++;
@@ -563,6 +578,16 @@ static status carry(struct import *import, const struct event_batch *batch, size
         return no_memory();
     }
     struct rollup_block rolled = rollup_block_of(import, &block);
+    if (object) {
+        uint32_t heap, class;
+
+        voice_object(import->voice, block.context, &heap, &class);
+        TRY(leak_classes_born(import->classes, heap, class, &rolled));
+        waterfall_rows_object(&import->waterfall, &rolled, 1);
+    } else {
+        TRY(pins_born(&import->pins, PINS_ADDRESS(block.address),
+                      block.size_bytes + block.extra_bytes));
+    }
     return rollup_carry(import->rollup, &rolled, now_ns);
 }
 
@@ -771,6 +796,10 @@ static status on_survivor(void *context, const struct block *block)
     if (voice_speaks(import->voice)) {
         TRY(voice_survivor(import->voice, block->context, &rolled, &told));
         TRY(leak_classes_survivor(import->classes, class_of(&told), &rolled));
+    }
+    if (!keep_rows_survivor(&import->run.keep, lifetimes_open_count(import->lifetimes),
+                            &rolled.weight)) {
+        return drop_row(import, block, rolled.weight);
     }
     return write_sample(import, block, rolled.weight, UNKNOWN, 0, &told);
 }

@@ -340,6 +340,7 @@ static status finish_run(struct import *import, uint64_t temporary_ns)
     TRY(import_ticks_flush(import->ticks));
     TRY(waterfall_rows_write(&import->waterfall, import->db, run->id, import->rollup, threads_at,
                              run));
+    TRY(rollup_write_history(import->rollup, import->db, run->id, run->last_ns));
     TRY(write_threads(import));
     TRY(write_capabilities(import));
     TRY(write_segments(import));
@@ -448,6 +449,7 @@ static status read_run(struct import *import)
                                 ? duration_ns / TEMPORARY_SHARE
                                 : TEMPORARY_NS_MAX;
     rollup_start(import->rollup, duration_ns, temporary_ns);
+    keep_rows_start(&run->keep, import->sample_bytes, facts->event_count);
     leak_classes_start(import->classes, duration_ns);
     start_pins(import, duration_ns);
     stack_table_begin_run(import->stacks, run->id);

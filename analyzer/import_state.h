@@ -9,6 +9,7 @@
 #include "import_losses.h"
 #include "import_ticks.h"
 #include "leak_classes.h"
+#include "keep_rows.h"
 #include "lifetimes.h"
 #include "pins.h"
 #include "read.h"
@@ -64,6 +65,8 @@ struct run {
     uint64_t events;
     uint64_t gaps, gaps_inside, gap_events; /* inside: the trace goes on behind them */
     bool gap_unknown;                       /* one inside could not be counted */
+    struct keep_rows keep;
+    int64_t last_sample; /* of the block that ended last; 0: it has no row */
     struct import_losses losses;
 };
 
@@ -85,6 +88,7 @@ struct import {
     struct waterfall_rows waterfall;
     struct symbolizer *symbolizer;
     int64_t run_count, sample_id, thread_id;
+    uint64_t sample_bytes; /* that the rows of one run's samples may take */
     struct run run;
     struct import_totals totals;
 };

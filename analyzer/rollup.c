@@ -8,6 +8,7 @@
 #include "rollup.h"
 
 #include "diag.h"
+#include "history.h"
 #include "schema/trace_format.h"
 
 #include <math.h>
@@ -43,6 +44,13 @@ struct lifetime_sums {
     double bytes, blocks;
 };
 
+/* What was allocated and freed in the stretch of time that the present is in: nearly all events fall into the same
+ * one as the event before. */
+struct flow {
+    uint64_t begin_ns, length_ns; /* within one bucket, and one step of each list of the history */
+    struct sums allocated, freed;
+};
+
 struct rollup {
     struct site **sites; /* by stack id */
     uint32_t site_room;
@@ -51,6 +59,8 @@ struct rollup {
     uint64_t bucket_ns, temporary_ns;
     struct bucket buckets[ROLLUP_BUCKETS_MAX];
     uint32_t bucket; /* the one that time is in */
+    struct flow flow;
+    struct history *history;
     struct sums live;
     double live_usable_bytes;
     double peak_bytes;
@@ -71,7 +81,7 @@ static status no_memory(void)
 status rollup_open(struct rollup **out)
 {
     *out = calloc(1, sizeof **out);
-    return *out ? OK : no_memory();
+    return *out && ((*out)->history = history_new()) ? OK : no_memory();
 }
 
 static void forget(struct rollup *rollup)
@@ -91,14 +101,19 @@ void rollup_close(struct rollup *rollup)
 {
     if (rollup) {
         forget(rollup);
+        history_delete(rollup->history);
         free(rollup);
     }
 }
 
 void rollup_start(struct rollup *rollup, uint64_t duration_ns, uint64_t temporary_ns)
 {
+    struct history *history = rollup->history;
+
     forget(rollup);
     memset(rollup, 0, sizeof *rollup);
+    rollup->history = history;
+    history_start(history, duration_ns);
     rollup->bucket_ns = duration_ns / ROLLUP_BUCKETS + 1;
     rollup->temporary_ns = temporary_ns;
     rollup->cells_max = ROLLUP_CELLS_MAX;
@@ -334,6 +349,47 @@ static uint32_t bucket_at(struct rollup *rollup, uint64_t time_ns)
     return bucket;
 }
 
+static inline uint64_t lower(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+static inline uint64_t higher(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+static void flush_flow(struct rollup *rollup)
+{
+    struct flow *flow = &rollup->flow;
+
+    if (flow->allocated.samples || flow->freed.samples) {
+        struct bucket *bucket = &rollup->buckets[flow->begin_ns / rollup->bucket_ns];
+
+        bucket->samples += flow->allocated.samples;
+        add_sums(&bucket->allocated, &flow->allocated);
+        add_sums(&bucket->freed, &flow->freed);
+        history_add(rollup->history, flow->begin_ns, &flow->allocated, &flow->freed);
+    }
+    *flow = (struct flow){0};
+}
+
+static struct flow *begin_flow(struct rollup *rollup, uint64_t time_ns)
+{
+    uint64_t begin_ns;
+    uint64_t end_ns;
+
+    flush_flow(rollup);
+    uint64_t bucket_ns = bucket_at(rollup, time_ns) * rollup->bucket_ns;
+    history_pass(rollup->history, time_ns, &rollup->live);
+    history_stretch(rollup->history, time_ns, &begin_ns, &end_ns);
+    end_ns = lower(end_ns, bucket_ns + rollup->bucket_ns);
+    rollup->flow.begin_ns = higher(begin_ns, bucket_ns);
+    rollup->flow.length_ns = end_ns - rollup->flow.begin_ns;
+    return &rollup->flow;
+}
+
+/* Where what happens at this time is summed. Call before anything begins or ends to live then. */
+static inline struct flow *flow_at(struct rollup *rollup, uint64_t time_ns)
+{
+    return time_ns - rollup->flow.begin_ns < rollup->flow.length_ns ? &rollup->flow
+                                                                    : begin_flow(rollup, time_ns);
+}
+
 static status insert_cell(struct rollup *rollup, struct site *site, uint32_t at, uint32_t bucket)
 {
     if (site->cell_count == site->cell_room) {
@@ -432,15 +488,11 @@ static status make_threads(struct rollup *rollup, uint32_t thread)
     return OK;
 }
 
-static inline uint64_t lower(uint64_t a, uint64_t b) { return a < b ? a : b; }
-
-static inline uint64_t higher(uint64_t a, uint64_t b) { return a > b ? a : b; }
-
 /* ---- events ---- */
 
 /* A block lives from now on. */
 static inline status begin_life(struct rollup *rollup, const struct rollup_block *block,
-                                uint64_t now_ns, struct bucket **bucket_out, struct site **site_out)
+                                uint64_t now_ns, struct site **site_out)
 {
     double bytes = (double)block->size_bytes * block->weight;
     double waste = (double)block->extra_bytes * block->weight;
@@ -450,9 +502,9 @@ static inline status begin_life(struct rollup *rollup, const struct rollup_block
     if (rollup->cells >= rollup->cells_max) {
         widen(rollup);
     }
-    struct bucket *bucket = &rollup->buckets[bucket_at(rollup, block->birth_ns)];
+    uint32_t bucket = bucket_at(rollup, block->birth_ns);
     TRY(find_site(rollup, block->stack_id, &site));
-    TRY(find_cell(rollup, site, (uint32_t)(bucket - rollup->buckets), &cell));
+    TRY(find_cell(rollup, site, bucket, &cell));
     if (block->thread >= rollup->thread_count) {
         TRY(make_threads(rollup, block->thread));
     }
@@ -474,7 +526,6 @@ static inline status begin_life(struct rollup *rollup, const struct rollup_block
         rollup->peak_ns = now_ns;
         rollup->epoch++;
     }
-    *bucket_out = bucket;
     *site_out = site;
     return OK;
 }
@@ -482,12 +533,10 @@ static inline status begin_life(struct rollup *rollup, const struct rollup_block
 status rollup_alloc(struct rollup *rollup, const struct rollup_block *block)
 {
     double bytes = (double)block->size_bytes * block->weight;
-    struct bucket *bucket;
     struct site *site;
 
-    TRY(begin_life(rollup, block, block->birth_ns, &bucket, &site));
-    bucket->samples++;
-    add(&bucket->allocated, bytes, block->weight);
+    add(&flow_at(rollup, block->birth_ns)->allocated, bytes, block->weight);
+    TRY(begin_life(rollup, block, block->birth_ns, &site));
     struct class_sums *size = &rollup->sizes[size_class(block->size_bytes)];
     add(&size->allocated, bytes, block->weight);
     size->allocated_waste += (double)block->extra_bytes * block->weight;
@@ -498,10 +547,10 @@ status rollup_alloc(struct rollup *rollup, const struct rollup_block *block)
 
 status rollup_carry(struct rollup *rollup, const struct rollup_block *block, uint64_t now_ns)
 {
-    struct bucket *bucket;
     struct site *site;
 
-    return begin_life(rollup, block, now_ns, &bucket, &site);
+    flow_at(rollup, now_ns);
+    return begin_life(rollup, block, now_ns, &site);
 }
 
 static status count_lifetime(struct rollup *rollup, struct site *site,
@@ -537,12 +586,12 @@ status rollup_free(struct rollup *rollup, const struct rollup_block *block, uint
     if (rollup->cells >= rollup->cells_max) {
         widen(rollup);
     }
-    struct bucket *bucket = &rollup->buckets[bucket_at(rollup, death_ns)];
+    uint32_t bucket = bucket_at(rollup, death_ns);
     TRY(find_site(rollup, block->stack_id, &site));
-    TRY(find_cell(rollup, site, (uint32_t)(bucket - rollup->buckets), &cell));
+    TRY(find_cell(rollup, site, bucket, &cell));
     cell->freed_samples++;
     cell->freed_bytes += bytes;
-    add(&bucket->freed, bytes, block->weight);
+    add(&flow_at(rollup, death_ns)->freed, bytes, block->weight);
     keep_peak(rollup, site);
     subtract(&site->live, bytes, block->weight);
     subtract(&rollup->live, bytes, block->weight);
@@ -558,6 +607,7 @@ status rollup_free(struct rollup *rollup, const struct rollup_block *block, uint
 
 status rollup_finish(struct rollup *rollup, uint64_t end_ns)
 {
+    flush_flow(rollup);
     bucket_at(rollup, end_ns);
     for (uint32_t i = 0; i < rollup->stack_count; i++) {
         if (rollup->sites[i]) {
@@ -594,6 +644,12 @@ status rollup_survivor(struct rollup *rollup, const struct rollup_block *block)
     add(&last->live, bytes, block->weight);
     last->live_usable_bytes += bytes + waste;
     return OK;
+}
+
+status rollup_write_history(struct rollup *rollup, struct db *db, int64_t run_id, uint64_t end_ns)
+{
+    return history_write(rollup->history, db, run_id, end_ns,
+                         &rollup->buckets[rollup->bucket].live);
 }
 
 uint64_t rollup_bucket_ns(const struct rollup *rollup) { return rollup->bucket_ns; }

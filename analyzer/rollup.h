@@ -90,6 +90,10 @@ STATUS_MUST_USE status rollup_free(struct rollup *rollup, const struct rollup_bl
 STATUS_MUST_USE status rollup_finish(struct rollup *rollup, uint64_t end_ns);
 STATUS_MUST_USE status rollup_survivor(struct rollup *rollup, const struct rollup_block *block);
 
+/* After the last survivor: the rows of table history, out of tables of this run that must be written before. */
+STATUS_MUST_USE status rollup_write_history(struct rollup *rollup, struct db *db, int64_t run_id,
+                                            uint64_t end_ns);
+
 uint64_t rollup_bucket_ns(const struct rollup *rollup);
 uint64_t rollup_peak_ns(const struct rollup *rollup); /* UNKNOWN: no sample */
 

@@ -659,6 +659,25 @@ CREATE TABLE timeline (                  -- the whole process per time bucket
     PRIMARY KEY (run_id, bucket)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE history (                   -- the run in steps of 100 ms for its last minute, 1 s for the last hour, 10 s for the last 10 hours, and 1 min (from two weeks on 2 min, from four 4 min ...) for all of it
+    run_id          INTEGER NOT NULL,
+    step_ns         INTEGER NOT NULL,
+    start_ns        INTEGER NOT NULL,    -- of the step; a multiple of step_ns
+    samples         INTEGER NOT NULL,    -- allocations sampled in it
+    alloc_bytes REAL NOT NULL, alloc_bytes_sq REAL NOT NULL, alloc_bytes_var REAL NOT NULL, -- allocated in it, estimated
+    alloc_blocks    REAL NOT NULL,       -- allocations in it, estimated
+    freed_bytes     REAL NOT NULL,       -- freed in it, estimated
+    freed_blocks    REAL NOT NULL,
+    live_bytes REAL NOT NULL, live_bytes_sq REAL NOT NULL, live_bytes_var REAL NOT NULL, -- alive at its end, estimated
+    live_blocks     REAL NOT NULL,
+    rss_bytes       INTEGER,             -- resident set: the highest that was read in it, or last before it; NULL: none was
+    gc_ns           INTEGER,             -- the program stood for collections in it; NULL: none are told
+    gc_count        INTEGER,             -- pauses that began in it
+    frames          INTEGER,             -- that ended in it, all streams; NULL: none are told
+    frames_over     INTEGER,             -- of these, over their budget
+    PRIMARY KEY (run_id, step_ns, start_ns)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE thread_stat (               -- per allocating thread: sums over its samples
     run_id     INTEGER NOT NULL,
     measure    TEXT NOT NULL,            -- allocated, live

@@ -116,6 +116,8 @@ compare hotspots NULL NULL "'stack'" "'calls'"
 compare temporary NULL 1 "'stack'"
 compare sizes 1 "'live'"
 compare timeline 1 3
+compare history 1 "'1m'" 3
+compare history 1 "'all'" 2
 compare rss 1 "'end'"
 compare rss 1 "'5.2'"
 compare rss_series 1 2

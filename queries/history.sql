@@ -1,0 +1,135 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- history: the last minute, hour or ten hours, or the whole run, each as fine as it was kept.
+--
+-- Reads:    run, history
+-- Params:
+--   $1 run    ID     the run's id (default: the first)
+--   $2 range  TEXT   1m|5m|1h|10h|all: so much before its end (default: all)
+--   $3 steps  COUNT  rows to make (default: 30)
+-- Columns:
+--   start_ns         NS     start of the step, since the start of the run
+--   end_ns           NS     its end
+--   live_bytes       BYTES  alive at its end
+--   live_bytes_low   BYTES
+--   live_bytes_high  BYTES
+--   highest_bytes    BYTES  most that was alive at the end of a kept step in it
+--   live_blocks      COUNT  alive at its end
+--   alloc_bytes      BYTES  allocated in it
+--   alloc_bytes_low  BYTES
+--   alloc_bytes_high BYTES
+--   alloc_blocks     COUNT  allocations in it
+--   freed_bytes      BYTES  freed in it
+--   freed_blocks     COUNT  frees in it
+--   rss_bytes        BYTES  highest resident set in it; empty: not read yet
+--   gc_ns            NS     the program stood for collections in it; empty: none are told
+--   gc_count         COUNT  pauses that began in it
+--   frames           COUNT  that ended in it; empty: none are told
+--   frames_over      COUNT  of these, over their budget
+--   samples          COUNT  allocations sampled in it
+--   kept_ns          NS     step in which this range is kept: no more than that is known of it
+-- Table:    end_ns live_bytes alloc_bytes rss_bytes gc_ns frames_over
+-- Bar:      live_bytes
+-- Footer:   {rows} rows, out of steps of {kept_ns}
+-- Caveat:   the last minute is kept in steps of 100 ms, the last hour of 1 s, ten hours of 10 s, all of 1 min.
+WITH chosen AS (
+    SELECT r.id, r.duration_ns,
+           CASE COALESCE(CAST($2 AS TEXT), 'all')
+               WHEN '1m' THEN 60000000000
+               WHEN '5m' THEN 300000000000
+               WHEN '1h' THEN 3600000000000
+               WHEN '10h' THEN 36000000000000
+               ELSE r.duration_ns + 1
+           END AS range_ns,
+           COALESCE(CAST($3 AS BIGINT), 30) AS steps
+      FROM run r
+     WHERE r.id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
+),
+-- the finest list that reaches back so far: each begins at its first step
+list AS (
+    SELECT h.step_ns, MIN(h.start_ns) AS first_ns
+      FROM history h
+     WHERE h.run_id = (SELECT id FROM chosen)
+     GROUP BY h.step_ns
+),
+kept AS (
+    SELECT c.id, c.duration_ns, c.steps, MIN(l.step_ns) AS step_ns,
+           CASE WHEN c.duration_ns > c.range_ns THEN c.duration_ns - c.range_ns ELSE 0 END AS from_ns
+      FROM chosen c
+      JOIN list l ON l.first_ns <= CASE WHEN c.duration_ns > c.range_ns
+                                        THEN c.duration_ns - c.range_ns + l.step_ns
+                                        ELSE 0 END
+     WHERE c.steps > 0
+     GROUP BY c.id, c.duration_ns, c.steps, c.range_ns
+),
+numbered AS (
+    SELECT h.*, k.duration_ns, k.steps,
+           ROW_NUMBER() OVER (ORDER BY h.start_ns) - 1 AS number,
+           COUNT(*) OVER () AS numbers
+      FROM history h
+      JOIN kept k ON k.id = h.run_id AND k.step_ns = h.step_ns
+     WHERE h.start_ns + h.step_ns > k.from_ns
+),
+grouped AS (
+    SELECT n.*, n.number * CASE WHEN n.steps < n.numbers THEN n.steps ELSE n.numbers END / n.numbers
+               AS place
+      FROM numbered n
+),
+summed AS (
+    SELECT place, step_ns, duration_ns,
+           MIN(start_ns) AS start_ns, MAX(start_ns) AS last_ns,
+           SUM(samples) AS samples,
+           SUM(alloc_bytes) AS alloc, SUM(alloc_bytes_sq) AS alloc_sq,
+           SUM(alloc_bytes_var) AS alloc_var, SUM(alloc_blocks) AS alloc_blocks,
+           SUM(freed_bytes) AS freed, SUM(freed_blocks) AS freed_blocks,
+           MAX(live_bytes) AS highest, MAX(rss_bytes) AS rss,
+           SUM(gc_ns) AS gc, SUM(gc_count) AS gcs, SUM(frames) AS frames, SUM(frames_over) AS over
+      FROM grouped
+     GROUP BY place, step_ns, duration_ns
+),
+-- the interval of views.sql
+bounded AS (
+    SELECT s.*, g.live_bytes, g.live_blocks,
+           g.live_bytes * g.live_bytes / NULLIF(g.live_bytes_sq, 0) AS live_n,
+           SQRT(g.live_bytes_var / NULLIF(g.live_bytes_sq, 0)) AS live_spread,
+           s.alloc * s.alloc / NULLIF(s.alloc_sq, 0) AS alloc_n,
+           SQRT(s.alloc_var / NULLIF(s.alloc_sq, 0)) AS alloc_spread
+      FROM summed s
+      JOIN grouped g ON g.start_ns = s.last_ns
+),
+ends AS (
+    SELECT b.*,
+           POWER(1 - 1 / (9 * live_n) - 1.96 / (3 * SQRT(live_n)), 3) AS live_low,
+           (live_n + 1) / live_n
+               * POWER(1 - 1 / (9 * (live_n + 1)) + 1.96 / (3 * SQRT(live_n + 1)), 3) AS live_high,
+           POWER(1 - 1 / (9 * alloc_n) - 1.96 / (3 * SQRT(alloc_n)), 3) AS alloc_low,
+           (alloc_n + 1) / alloc_n
+               * POWER(1 - 1 / (9 * (alloc_n + 1)) + 1.96 / (3 * SQRT(alloc_n + 1)), 3) AS alloc_high
+      FROM bounded b
+)
+SELECT CAST(start_ns AS BIGINT) AS start_ns,
+       CAST(CASE WHEN last_ns + step_ns < duration_ns THEN last_ns + step_ns ELSE duration_ns END
+            AS BIGINT) AS end_ns,
+       CAST(ROUND(live_bytes) AS BIGINT) AS live_bytes,
+       CAST(ROUND(COALESCE(live_bytes * (1 - (1 - live_low) * live_spread), 0)) AS BIGINT)
+           AS live_bytes_low,
+       CAST(ROUND(COALESCE(live_bytes * (1 + (live_high - 1) * live_spread), 0)) AS BIGINT)
+           AS live_bytes_high,
+       CAST(ROUND(highest) AS BIGINT) AS highest_bytes,
+       CAST(ROUND(live_blocks) AS BIGINT) AS live_blocks,
+       CAST(ROUND(alloc) AS BIGINT) AS alloc_bytes,
+       CAST(ROUND(COALESCE(alloc * (1 - (1 - alloc_low) * alloc_spread), 0)) AS BIGINT)
+           AS alloc_bytes_low,
+       CAST(ROUND(COALESCE(alloc * (1 + (alloc_high - 1) * alloc_spread), 0)) AS BIGINT)
+           AS alloc_bytes_high,
+       CAST(ROUND(alloc_blocks) AS BIGINT) AS alloc_blocks,
+       CAST(ROUND(freed) AS BIGINT) AS freed_bytes,
+       CAST(ROUND(freed_blocks) AS BIGINT) AS freed_blocks,
+       CAST(rss AS BIGINT) AS rss_bytes,
+       CAST(gc AS BIGINT) AS gc_ns,
+       CAST(gcs AS BIGINT) AS gc_count,
+       CAST(frames AS BIGINT) AS frames,
+       CAST(over AS BIGINT) AS frames_over,
+       CAST(samples AS BIGINT) AS samples,
+       CAST(step_ns AS BIGINT) AS kept_ns
+  FROM ends
+ ORDER BY start_ns
