@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIZES = 64 };
+enum { SIZES = 64, PLACES_MAX = 4096 };
 static const double look_ns = 1e8; /* between two looks at the pools */
 static const double hour_ns = 3600e9;
 
@@ -70,8 +70,8 @@ struct series {
     size_t count, capacity;
 };
 
-struct statements {
-    struct statement *series, *risk, *occupancy, *load;
+struct statements { /* `places` selects, the others insert */
+    struct statement *series, *risk, *occupancy, *wait, *load, *places;
 };
 
 static status add_reading(struct series *series, struct reading reading)
@@ -232,6 +232,66 @@ static status write_occupancy(const struct series *series, struct statement *ins
     return OK;
 }
 
+/* Of a pool whose requests take a place each, and wait or are refused when there is none. */
+struct places {
+    unsigned slots;
+    double waited_ns;
+    bool refuses;
+};
+
+static status read_places(const struct series *series, struct statement *select, bool *found,
+                          struct places *out)
+{
+    db_bind_int(select, 1, series->run_id);
+    db_bind_int(select, 2, series->subject_id);
+    TRY(db_step(select, found));
+    if (*found) {
+        *out = (struct places){.slots = (unsigned)db_int(select, 0),
+                               .waited_ns = db_real(select, 1),
+                               .refuses = db_int(select, 2) > 0};
+        db_reset(select);
+    }
+    return OK;
+}
+
+/* Which part of the requests would wait, or be refused, at every number of places worth having. */
+static status write_places(const struct series *series, const struct statements *with)
+{
+    double busy = 0, length_ns = (double)(series->end_ns - series->rows[0].time_ns);
+    struct places places;
+    bool found;
+
+    TRY(read_places(series, with->places, &found, &places));
+    if (!found || length_ns <= 0) {
+        return OK;
+    }
+    for (size_t i = 0; i < series->count; i++) {
+        int64_t next_ns = i + 1 < series->count ? series->rows[i + 1].time_ns : series->end_ns;
+
+        busy += (double)series->rows[i].value / (double)series->grain *
+                (double)(next_ns - series->rows[i].time_ns) / length_ns;
+    }
+    /* Who waited would have been served beside the others. Where nobody waits, what was refused is not told. */
+    double load = places.refuses && places.waited_ns == 0
+                      ? capacity_offered(fmin(busy, places.slots), places.slots)
+                      : busy + places.waited_ns / length_ns;
+    for (unsigned slots = 1; slots <= PLACES_MAX; slots++) {
+        double refused = capacity_refused(load, slots);
+
+        db_bind_int(with->wait, 1, series->run_id);
+        db_bind_int(with->wait, 2, series->subject_id);
+        db_bind_int(with->wait, 3, slots);
+        db_bind_real(with->wait, 4, load);
+        db_bind_real(with->wait, 5, refused);
+        db_bind_real(with->wait, 6, capacity_waiting(load, slots));
+        TRY(db_insert(with->wait));
+        if (slots >= places.slots && refused < capacity_risks[CAPACITY_RISKS - 1] / 10) {
+            break;
+        }
+    }
+    return OK;
+}
+
 /* ---- all series ----------------------------------------------------------------------------- */
 
 static status write_series(const struct series *series, const struct measure *measure,
@@ -262,7 +322,11 @@ static status write_series(const struct series *series, const struct measure *me
     bind_study(&study, fold.step, insert->series, 11);
     TRY(db_insert(insert->series));
     TRY(write_risks(series, measure, &study, insert->risk));
-    return strcmp(measure->name, "pool") == 0 ? write_occupancy(series, insert->occupancy) : OK;
+    if (strcmp(measure->name, "pool") == 0) {
+        TRY(write_occupancy(series, insert->occupancy));
+        TRY(write_places(series, insert));
+    }
+    return OK;
 }
 
 static status write_rows(struct statement *select, const struct measure *measure,
@@ -437,11 +501,30 @@ status capacity_write(struct db *db)
                    &insert.series));
     TRY(db_prepare(db, "INSERT INTO capacity_risk VALUES (?, ?, ?, ?, ?)", &insert.risk));
     TRY(db_prepare(db, "INSERT INTO pool_occupancy VALUES (?, ?, ?, ?, ?)", &insert.occupancy));
-    TRY(db_prepare(db, "INSERT INTO span_load VALUES (?, ?, ?, ?, ?, ?, ?, ?)", &insert.load));
+    TRY(db_prepare(db, "INSERT INTO pool_wait VALUES (?, ?, ?, ?, ?, ?)", &insert.wait));
+    TRY(db_prepare(db,
+                   "SELECT p.capacity_slots, MAX(t.wait_ns), MAX(t.exhausted_count)"
+                   " FROM pool p JOIN pool_tick t ON t.run_id = p.run_id AND t.pool_id = p.id"
+                   " WHERE p.run_id = ? AND p.id = ? AND p.capacity_slots BETWEEN 1 AND 4096"
+                   " AND (p.kind = 'connection' OR p.slot_bytes > 0)"
+                   " GROUP BY p.id HAVING p.kind = 'connection' OR MAX(t.wait_count) > 0"
+                   " OR MAX(t.exhausted_count) > 0",
+                   &insert.places));
+    TRY(db_prepare(
+        db, "INSERT INTO span_load VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, NULL, NULL)",
+        &insert.load));
     TRY(db_run(db, "BEGIN"));
     for (size_t i = 0; i < sizeof measures / sizeof measures[0]; i++) {
         TRY(write_measure(db, &measures[i], &insert));
     }
     TRY(write_spans(db, insert.load));
+    TRY(db_run(db,
+               "UPDATE span_load SET duration_ns = s.mean_ns, held_bytes = s.held, bytes = s.bytes,"
+               " bytes_sq = s.bytes_sq, bytes_var = s.bytes_var FROM ("
+               "  SELECT run_id, kind, AVG(duration_ns) AS mean_ns, SUM(bytes) AS bytes,"
+               "   SUM(held_byte_ns) / SUM(duration_ns) AS held, SUM(bytes_sq) AS bytes_sq,"
+               "   SUM(bytes_var) AS bytes_var FROM span WHERE duration_ns IS NOT NULL"
+               "  GROUP BY run_id, kind) AS s"
+               " WHERE s.run_id = span_load.run_id AND s.kind = span_load.kind"));
     return db_run(db, "COMMIT");
 }

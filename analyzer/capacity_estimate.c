@@ -118,8 +118,10 @@ static double slope_of(const double *values, size_t count)
     return pair_slope(points, point_count, room) / (double)size;
 }
 
-/* Autocorrelation of values whose mean is taken off, at lags 0 ... lags - 1. False: they are all alike. */
-static bool autocorrelate(const double *values, size_t count, double *out, size_t lags)
+/* Autocorrelation of values whose mean is taken off, at lags 0 ... lags - 1. False: they are all alike, but for an
+ * eighth of a grain. */
+static bool autocorrelate(const double *values, size_t count, double grain, double *out,
+                          size_t lags)
 {
     double mean = 0;
 
@@ -132,7 +134,7 @@ static bool autocorrelate(const double *values, size_t count, double *out, size_
             out[lag] += (values[i] - mean) * (values[i + lag] - mean);
         }
     }
-    if (out[0] <= 0) {
+    if (out[0] <= grain / 8 * (grain / 8) * (double)count) {
         return false;
     }
     for (size_t lag = lags; lag-- > 0;) {
@@ -210,12 +212,12 @@ static void take_season_off(double *values, size_t count, size_t period)
 }
 
 /* Steps after which the noise has forgotten itself. */
-static size_t memory_of(const double *values, size_t count)
+static size_t memory_of(const double *values, size_t count, double grain)
 {
     double correlation[CAPACITY_CELLS];
     size_t lag = 1, lags = count / 2;
 
-    if (!autocorrelate(values, count, correlation, lags)) {
+    if (!autocorrelate(values, count, grain, correlation, lags)) {
         return 1;
     }
     while (lag < lags && correlation[lag] > remembers) {
@@ -263,7 +265,7 @@ static size_t study_slope(const double *mean, size_t count, double grain, double
     for (size_t i = 0; i < count; i++) {
         noise[i] = mean[i] - slope * (double)i;
     }
-    if (autocorrelate(noise, count, correlation, count / 2)) {
+    if (autocorrelate(noise, count, grain, correlation, count / 2)) {
         out->period = period_of(correlation, count / 2);
     }
     if (out->period) {
@@ -275,7 +277,7 @@ static size_t study_slope(const double *mean, size_t count, double grain, double
             noise[i] -= missed * (double)i;
         }
     }
-    size_t memory = memory_of(noise, count);
+    size_t memory = memory_of(noise, count, grain);
     size_t size = group(noise, count, points, &point_count);
     size_t length = (3 * memory / 2 + size - 1) / size;
     if (point_count < FREE_MIN * length) {
@@ -312,6 +314,8 @@ static void study_level(const double *peak, size_t count, struct capacity_study 
 struct tail { /* block maxima, highest first, and what may be beyond them */
     double sorted[BLOCKS_MAX];
     size_t count, over; /* over: those above the level sorted[over] */
+    size_t blocks;      /* of which these are the maxima that no neighbour exceeds */
+    double lowest;      /* of all blocks: what every one reaches */
     double ratio;       /* blocks to come per block seen */
     size_t fits;
     struct {
@@ -453,15 +457,21 @@ static double mean_above(const struct tail *tail, double shape, double scale, do
 }
 
 /* The chance that the highest of the blocks to come exceeds `value`, while the level moves by `rise` until the end.
- * The number of blocks above the level is Poisson's with a mean that is Gamma's after `over` were seen. */
+ * The number of blocks above the level is Poisson's with a mean that is Gamma's after `over` were seen; likewise
+ * above a lower value that more of those seen exceed. */
 static double risk_of(const struct tail *tail, double value, double rise)
 {
     double at = value - tail->sorted[tail->over] - fmin(rise, 0), none = 0;
 
+    if (value < tail->lowest + fmax(rise, 0) * (1 - 1 / (double)tail->blocks)) {
+        return 1;
+    }
     for (size_t i = 0; i < tail->fits; i++) {
         double mean = mean_above(tail, tail->fit[i].shape, tail->fit[i].scale, at, fabs(rise));
 
-        none += tail->fit[i].weight * pow(1 + tail->ratio * mean, -(double)tail->over);
+        none +=
+            tail->fit[i].weight * (mean <= 1 ? pow(1 + tail->ratio * mean, -(double)tail->over)
+                                             : pow(1 + tail->ratio, -mean * (double)tail->over));
     }
     return 1 - none;
 }
@@ -485,7 +495,7 @@ static double risk_in(const struct scenario *scenarios, size_t count, double val
  * lies in two would count twice. */
 static void collect(const double *peak, size_t count, size_t block, double slope, struct tail *out)
 {
-    double highest[BLOCKS_MAX], lowest = INFINITY;
+    double highest[BLOCKS_MAX];
     size_t blocks = 0;
 
     for (size_t end = count; end >= block && blocks < BLOCKS_MAX; end -= block, blocks++) {
@@ -495,15 +505,17 @@ static void collect(const double *peak, size_t count, size_t block, double slope
         }
     }
     out->count = 0;
+    out->blocks = blocks;
+    out->lowest = INFINITY;
     for (size_t i = 0; i < blocks; i++) {
-        lowest = fmin(lowest, highest[i]);
+        out->lowest = fmin(out->lowest, highest[i]);
         if ((i == 0 || highest[i] >= highest[i - 1]) &&
             (i + 1 == blocks || highest[i] > highest[i + 1])) {
             out->sorted[out->count++] = -highest[i];
         }
     }
     while (out->count <= OVER_MIN) { /* it only rises, or is flat */
-        out->sorted[out->count++] = -lowest;
+        out->sorted[out->count++] = -out->lowest;
     }
     qsort(out->sorted, out->count, sizeof *out->sorted, compare);
     for (size_t i = 0; i < out->count; i++) {
@@ -555,6 +567,9 @@ static void study_peak(const double *peak, size_t count, size_t whole, double gr
     for (int i = 0; i < CAPACITY_RISKS; i++) {
         double from = bottom, to = top + grain, width = at_least(top - bottom, grain);
 
+        if (risk_in(scenarios, scenario_count, bottom) <= capacity_risks[i]) {
+            to = bottom; /* nothing lower was seen */
+        }
         for (int step = 0;
              step < STEPS_MAX && risk_in(scenarios, scenario_count, to) > capacity_risks[i];
              step++) {
@@ -593,6 +608,41 @@ void capacity_study(const struct capacity_series *series, double grain, double c
         out->trend == CAPACITY_GROWS && cause > 0 && cause >= explains * out->slope_low;
     study_level(peak, count, out);
     study_peak(peak, count, series->count, grain, memory, out);
+}
+
+/* ---- places ---- */
+
+double capacity_refused(double load, unsigned slots)
+{
+    double refused = 1; /* by none; the recurrence is Erlang's own */
+
+    for (unsigned i = 1; i <= slots; i++) {
+        refused = load * refused / (i + load * refused);
+    }
+    return refused;
+}
+
+double capacity_waiting(double load, unsigned slots)
+{
+    double refused = capacity_refused(load, slots);
+
+    return load >= slots ? 1 : refused / (1 - load / slots * (1 - refused));
+}
+
+double capacity_offered(double busy, unsigned slots)
+{
+    double low = busy, high = 4.0 * slots; /* beyond that nearly all is refused */
+
+    for (int step = 0; step < STEPS_MAX; step++) {
+        double load = (low + high) / 2;
+
+        if (load * (1 - capacity_refused(load, slots)) < busy) {
+            low = load;
+        } else {
+            high = load;
+        }
+    }
+    return low;
 }
 
 /* ---- steps ---- */

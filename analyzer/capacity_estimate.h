@@ -62,6 +62,16 @@ struct capacity_study {
 void capacity_study(const struct capacity_series *series, double grain, double cause,
                     struct capacity_study *out);
 
+/* ---- places that requests take, one each, for a while ---- */
+
+/* Erlang's B and C: of requests that come at random and would keep `load` places busy, the part that finds all of
+ * `slots` taken, when such go away, and when they wait (1: they wait for ever). */
+double capacity_refused(double load, unsigned slots);
+double capacity_waiting(double load, unsigned slots);
+
+/* The load of which `busy` places are kept busy, while the others of it find all `slots` taken and go away. */
+double capacity_offered(double busy, unsigned slots);
+
 /* ---- a level that changes at moments becomes steps ---- */
 
 struct capacity_fold {

@@ -26,8 +26,9 @@ enum {
 };
 
 static const struct command_option options[] = {
-    [OPTION_FORMAT] = {"format", 'f', "FORMAT",
-                       "table, csv, json, markdown or plain (default: table)"},
+    [OPTION_FORMAT] =
+        {"format", 'f', "FORMAT",
+         "table, csv, json, markdown or plain (default: table); capacity_config: ini, json or env"},
     [OPTION_LIST] = {"list", 'l', NULL, "list the reports there are"},
     [OPTION_EXPLAIN] = {"explain", 'e', NULL, "say what each column of the report means"},
     [OPTION_SQL] = {"sql", 0, NULL, "print the report's statement"},
@@ -73,6 +74,7 @@ struct request {
     const struct command *command;
     const char *names[2]; /* operands: report and file, in either order when there is one */
     size_t name_count;
+    const char *format_name; /* NULL: not given */
     enum render_format format;
     bool format_given, list, explain, sql;
     const char *suppressions; /* path; NULL: none */
@@ -122,13 +124,8 @@ static bool take_argument(struct request *request, int argument, const char *val
         request->names[request->name_count++] = value;
         return true;
     case OPTION_FORMAT:
-        request->format_given = true;
-        if (!render_format_of_name(value, &request->format)) {
-            command_usage_error(
-                request->command,
-                "there is no format \"%s\"; there are table, csv, json, markdown, plain", value);
-            return false;
-        }
+        request->format_name = value;
+        request->format_given = render_format_of_name(value, &request->format);
         return true;
     case OPTION_LIST:
         return request->list = true;
@@ -344,6 +341,29 @@ static status print_report(const struct request *request, const struct catalog *
     return result.code == STATUS_OK && source.incomplete ? (status){STATUS_INCOMPLETE} : result;
 }
 
+/* --format names a way to render rows; or a value of the report's own parameter of that name, as of one whose
+ * rows are the lines of a file. `report` NULL: a page. */
+static bool check_format(struct request *request, const struct catalog_report *report)
+{
+    const struct catalog_parameter *own = NULL;
+
+    for (size_t i = 0; report && i < report->parameter_count; i++) {
+        own = strcmp(report->parameters[i].name, "format") == 0 ? &report->parameters[i] : own;
+    }
+    if (own && request->format_name && catalog_takes(own, request->format_name)) {
+        request->format_given = false;
+        return take_value(request, "format", request->format_name);
+    }
+    if (request->format_name && !request->format_given) {
+        command_usage_error(
+            request->command,
+            "there is no format \"%s\"; there are table, csv, json, markdown, plain",
+            request->format_name);
+        return false;
+    }
+    return true;
+}
+
 /* ---- sets of reports ----------------------------------------------------------------------- */
 
 static status unknown_set(const struct report_sets *sets, const char *name)
@@ -512,6 +532,9 @@ static int run_request(struct request *request, const struct catalog *catalog,
     }
     if (!path) {
         return command_usage_error(request->command, "report needs a database or a trace");
+    }
+    if (!check_format(request, report)) {
+        return EXIT_USAGE;
     }
     if (!report) {
         return command_exit(print_page(request, catalog, sets, path));

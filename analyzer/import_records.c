@@ -257,7 +257,7 @@ static status end_block(struct import *import, const struct block *block, uint64
 
     told.count = 0;
     if (voice_speaks(import->voice)) {
-        TRY(voice_died(import->voice, block->context, thread, &rolled, &told));
+        TRY(voice_died(import->voice, block->context, thread, &rolled, death_ns, &told));
         rolled.old = told.count > VOICE_GENERATIONS && told.at[VOICE_GENERATIONS] != UNKNOWN &&
                      told.at[VOICE_GENERATIONS] >= ROLLUP_OLD;
         TRY(leak_classes_died(import->classes, class_of(&told), &rolled, death_ns));

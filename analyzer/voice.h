@@ -70,7 +70,8 @@ STATUS_MUST_USE status voice_born(struct voice *voice, uint32_t context,
 /* A sample of this context ends: what its row tells. `thread` VOICE_NO_THREAD: nobody knows who freed
  * it. The context is used once less. */
 STATUS_MUST_USE status voice_died(struct voice *voice, uint32_t context, uint32_t thread,
-                                  const struct rollup_block *block, struct voice_columns *out);
+                                  const struct rollup_block *block, uint64_t death_ns,
+                                  struct voice_columns *out);
 
 /* In full mode: a block of so many bytes was freed by `thread`. */
 STATUS_MUST_USE status voice_freed(struct voice *voice, uint32_t thread, uint64_t size_bytes);

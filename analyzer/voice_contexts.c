@@ -251,13 +251,11 @@ static status meet_first_gc(struct voice *voice, const struct voice_context *bir
                           block->weight, voice->insert.first_gc);
 }
 
-/* A block of the span was held until now, or until the span's end. */
-static void hold(const struct voice *voice, struct voice_span *span,
-                 const struct rollup_block *block)
+/* A block of the span was held until then, or until the span's end. */
+static void hold(struct voice_span *span, const struct rollup_block *block, uint64_t until_ns)
 {
-    uint64_t end_ns = span->ended && span->elapsed.duration_ns != UNKNOWN
-                          ? span->open.begin_ns + span->elapsed.duration_ns
-                          : voice->now_ns;
+    bool ended = span->ended && span->elapsed.duration_ns != UNKNOWN;
+    uint64_t end_ns = ended ? span->open.begin_ns + span->elapsed.duration_ns : until_ns;
 
     if (end_ns > block->birth_ns) {
         span->held_byte_ns += (double)block->size_bytes * block->weight *
@@ -266,7 +264,7 @@ static void hold(const struct voice *voice, struct voice_span *span,
 }
 
 status voice_died(struct voice *voice, uint32_t at, uint32_t number,
-                  const struct rollup_block *block, struct voice_columns *out)
+                  const struct rollup_block *block, uint64_t death_ns, struct voice_columns *out)
 {
     const struct voice_context *birth = at ? &voice->contexts[at] : NULL;
     const struct voice_heap *heap = birth ? voice_known_heap(voice, birth->heap) : NULL;
@@ -280,7 +278,7 @@ status voice_died(struct voice *voice, uint32_t at, uint32_t number,
     fill(voice, birth, &death, out);
     TRY(meet_first_gc(voice, birth, false, block));
     if (birth && birth->span) {
-        hold(voice, birth->span, block);
+        hold(birth->span, block, death_ns);
     }
     if (birth && (birth->span || birth->eval)) {
         voice_scope_freed(voice, birth);
@@ -307,7 +305,7 @@ status voice_survivor(struct voice *voice, uint32_t at, const struct rollup_bloc
 
     fill(voice, birth, NULL, out);
     if (span) {
-        hold(voice, span, block);
+        hold(span, block, voice->now_ns);
         span->left_samples++;
         span->left_bytes += bytes;
         span->left_bytes_sq += bytes * bytes;

@@ -818,6 +818,9 @@ CREATE TABLE span_load (                 -- how many spans of a kind were in fli
     in_flight  REAL NOT NULL,            -- on average in between
     in_flight_max INTEGER NOT NULL,
     in_flight_max_ns INTEGER NOT NULL,   -- when that was reached
+    duration_ns REAL,                    -- mean of those that ended; NULL from here on: none did
+    held_bytes  REAL,                    -- what one held on average while in flight, the sum of span.held_byte_ns over that of their durations
+    bytes REAL, bytes_sq REAL, bytes_var REAL, -- what was allocated in them, which says how sure that is
     PRIMARY KEY (run_id, kind)
 ) STRICT, WITHOUT ROWID;
 

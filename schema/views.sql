@@ -302,25 +302,25 @@ FROM gc
 WHERE end_ns IS NOT NULL;
 
 -- What each pool should be large enough for, by the chance (as in capacity_risk) that the next period, as long as the
--- run, asks for more: by its predicted peak; where requests wait or are refused, by Erlang's formula, with no more
+-- run, asks for more: by its predicted peak; where requests had to wait or were refused, by Erlang's formula, with no more
 -- connections than spans were ever in flight; too short a run: a fifth more than it wanted. `censored`: what it could
 -- not hold is not known, so it is half as much again at least, and should be measured again.
 CREATE VIEW pool_size AS
 SELECT
     run_id, pool_id, risk, unit, slot, capacity, wanted, basis, censored,
     -- whole slots
-    (CAST(size AS BIGINT) + slot - 1) / slot * slot AS size
+    (CAST(CEIL(size) AS BIGINT) + slot - 1) / slot * slot AS size
 FROM (
     SELECT
         f.*, r.risk,
         CASE
-            WHEN w.slots IS NOT NULL AND l.most < w.slots AND f.kind = 'connection' THEN 'spans'
+            WHEN l.most BETWEEN f.wanted AND w.slots - 1 AND f.kind = 'connection' THEN 'spans'
             WHEN w.slots IS NOT NULL THEN 'places'
             WHEN k.bytes IS NOT NULL THEN f.method
             ELSE 'short'
         END AS basis,
         CASE
-            WHEN w.slots IS NOT NULL AND l.most < w.slots AND f.kind = 'connection' THEN l.most * f.slot
+            WHEN l.most BETWEEN f.wanted AND w.slots - 1 AND f.kind = 'connection' THEN l.most * f.slot
             WHEN f.censored = 1 AND f.capacity * 1.5 > COALESCE(w.slots * f.slot, k.bytes, f.wanted * 1.2)
             THEN f.capacity * 1.5
             ELSE COALESCE(w.slots * f.slot, k.bytes, f.wanted * 1.2)
@@ -336,7 +336,8 @@ FROM (
                 WHEN c.maximum > 65536 THEN 4096
                 ELSE 64
             END AS slot,
-            c.maximum AS wanted, c.method, t.exhausted_count,
+            c.maximum AS wanted, c.method,
+            CASE WHEN t.wait_count > 0 OR t.exhausted_count > 0 THEN 1 ELSE 0 END AS lacked,
             CASE
                 WHEN t.exhausted_count > 0 OR t.overflow_count > 0 AND COALESCE(t.reset_count, 0) = 0 THEN 1
                 ELSE 0
@@ -345,7 +346,7 @@ FROM (
         JOIN capacity AS c ON c.run_id = p.run_id AND c.measure = 'pool' AND c.subject_id = p.id
         JOIN (
             SELECT run_id, pool_id, MAX(exhausted_count) AS exhausted_count, MAX(overflow_count) AS overflow_count,
-                MAX(reset_count) AS reset_count
+                MAX(wait_count) AS wait_count, MAX(reset_count) AS reset_count
             FROM pool_tick
             GROUP BY run_id, pool_id
         ) AS t ON t.run_id = p.run_id AND t.pool_id = p.id
@@ -364,7 +365,7 @@ FROM (
             UNION ALL SELECT 0.01 UNION ALL SELECT 0.001 UNION ALL SELECT 0.0001
         ) AS q ON w.waiting_share <= q.risk
         GROUP BY w.run_id, w.pool_id, q.risk
-    ) AS w ON w.run_id = f.run_id AND w.pool_id = f.pool_id AND w.risk = r.risk
+    ) AS w ON w.run_id = f.run_id AND w.pool_id = f.pool_id AND w.risk = r.risk AND f.lacked = 1
     LEFT JOIN (SELECT run_id, MAX(in_flight_max) AS most FROM span_load GROUP BY run_id) AS l ON l.run_id = f.run_id
 ) AS sized;
 
@@ -378,20 +379,10 @@ SELECT
         AS held_bytes_high
 FROM (
     SELECT
-        l.run_id, l.kind, l.spans, l.in_flight, l.in_flight_max, s.duration_ns,
-        l.spans * 1000000000.0 / NULLIF(l.last_ns - l.first_ns, 0) AS per_second,
-        s.held_byte_ns / NULLIF(s.all_ns, 0) AS held_bytes,
-        s.bytes * s.bytes / s.bytes_sq AS n, SQRT(s.bytes_var / s.bytes_sq) AS spread
-    FROM span_load AS l
-    LEFT JOIN (
-        SELECT
-            run_id, kind, AVG(duration_ns * 1.0) AS duration_ns, SUM(duration_ns * 1.0) AS all_ns,
-            SUM(held_byte_ns) AS held_byte_ns, SUM(bytes) AS bytes, NULLIF(SUM(bytes_sq), 0) AS bytes_sq,
-            SUM(bytes_var) AS bytes_var
-        FROM span
-        WHERE duration_ns IS NOT NULL
-        GROUP BY run_id, kind
-    ) AS s ON s.run_id = l.run_id AND s.kind = l.kind
+        run_id, kind, spans, in_flight, in_flight_max, duration_ns, held_bytes,
+        spans * 1000000000.0 / NULLIF(last_ns - first_ns, 0) AS per_second,
+        bytes * bytes / NULLIF(bytes_sq, 0) AS n, SQRT(bytes_var / NULLIF(bytes_sq, 0)) AS spread
+    FROM span_load
 ) AS summed;
 
 -- One row per scalar answer of a run. Names are dotted, and where they end in the name of a stream, kind, heap or

@@ -111,6 +111,12 @@ compare contributors 1 "'end.live_bytes'" 1
 compare leaks 1 2
 compare leaks 1 NULL "'all'"
 compare losses 1 "'all'"
+compare capacity 1 67108864 "'embedded'" 4 100 NULL "'request'"
+compare capacity 1 1000000 NULL NULL NULL 25
+compare capacity 2
+compare capacity_pools 1 "'database'" 3 100
+compare capacity_config 1 67108864 NULL NULL "'json'"
+compare capacity_config 1 40000000 "'embedded'" NULL "'env'"
 compare peak 1 2 "'stack'"
 compare hotspots NULL NULL "'stack'" "'calls'"
 compare temporary NULL 1 "'stack'"
