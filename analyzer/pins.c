@@ -192,7 +192,7 @@ status pins_count(struct pins *pins, const struct pins_block *block)
     struct part part;
 
     looking->samples++;
-    if (!pins_pairs_size(&looking->sizes, block)) {
+    if (!pins->results[PINS_LATE] && !pins_pairs_size(&looking->sizes, block)) {
         return no_memory();
     }
     if (pins_place_of(pins, block->usable_bytes) == PINS_OWN_MAPPING) {
@@ -316,24 +316,19 @@ static void decide_pages(const struct region *touched, const struct pins_pages *
 static status make_stretches(struct pins_looking *looking)
 {
     uint64_t samples = 0;
-    uint32_t count = 0;
-    struct pins_stretch *at = NULL;
 
     for (uint32_t i = 0; i < looking->region_count; i++) {
-        const struct pins_region *region = &looking->regions[looking->order[i].index];
+        const struct pins_region *region = &looking->regions[i];
 
-        if (region->state == PINS_NEARLY_EMPTY) {
-            samples += region->samples;
-            count += samples >= PINS_STRETCH_SAMPLES;
-            samples = samples >= PINS_STRETCH_SAMPLES ? 0 : samples;
-        }
+        samples += region->state == PINS_NEARLY_EMPTY ? region->samples : 0;
     }
-    looking->stretch_count = count ? count : 1;
-    looking->stretches = calloc(looking->stretch_count, sizeof *looking->stretches);
+    uint64_t enough = samples / PINS_STRETCHES > PINS_STRETCH_SAMPLES ? samples / PINS_STRETCHES
+                                                                      : PINS_STRETCH_SAMPLES;
+    looking->stretches = calloc(PINS_STRETCHES, sizeof *looking->stretches);
     if (!looking->stretches) {
         return no_memory();
     }
-    at = looking->stretches;
+    struct pins_stretch *at = looking->stretches;
     for (uint32_t i = 0; i < looking->region_count; i++) {
         struct pins_region *region = &looking->regions[looking->order[i].index];
 
@@ -343,12 +338,14 @@ static status make_stretches(struct pins_looking *looking)
             at->pages += region->pages;
             at->variance += region->pages_variance;
             at->samples += region->samples;
-            if (at->samples >= PINS_STRETCH_SAMPLES &&
-                region->stretch + 1 < looking->stretch_count) {
+            samples -= region->samples;
+            if (at->samples >= enough && samples >= enough &&
+                at + 1 < looking->stretches + PINS_STRETCHES) {
                 at++;
             }
         }
     }
+    looking->stretch_count = (uint32_t)(at - looking->stretches) + 1;
     return OK;
 }
 
@@ -370,7 +367,6 @@ status pins_decide(struct pins *pins)
         }
         region->reserved = fmax(region->reserved, region->used.value);
         region->free = region->reserved - region->used.value;
-        region->place = i;
         region->state = state_of(pins, region);
         looking->pinned |= region->state == PINS_NEARLY_EMPTY || region->sparse_pages;
     }
@@ -413,12 +409,17 @@ status pins_blame(struct pins *pins, const struct pins_block *block)
             continue;
         }
         const struct pins_region *region = &looking->regions[part.index];
-        double pinned = looking->pages && region->sparse_pages
+        struct pins_held held = {
+            .region = region,
+            .bytes = part.bytes,
+            .pages = pages_of(&part),
+            .of_pages = looking->pages && region->sparse_pages
                             ? pinned_of_pages(looking->pages[part.index], &part)
-                            : 0;
+                            : 0,
+        };
 
-        if ((pinned > 0 || region->state == PINS_NEARLY_EMPTY) &&
-            !pins_pairs_pin(&looking->pairs, region, block, part.bytes, pages_of(&part), pinned)) {
+        if ((held.of_pages > 0 || region->state == PINS_NEARLY_EMPTY) &&
+            !pins_pairs_pin(&looking->pairs, block, &held, !pins->interval_bytes)) {
             return no_memory();
         }
     }

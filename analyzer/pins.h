@@ -32,15 +32,16 @@ enum {
     PINS_PAGE_BYTES = 4096,
     PINS_LATE_TENTHS = 9, /* of the run: before a program may clean up to end */
     PINS_SAMPLES_OF_FULL = 32,
-    PINS_STRETCH_SAMPLES = 64,
+    PINS_STRETCH_SAMPLES = 64, /* or more, for at most PINS_STRETCHES of them */
+    PINS_STRETCHES = 64,
     PINS_LARGE_BYTES = 16384, /* what other allocators than glibc's give pages of their own */
-    PINS_PAIRS_MAX = 1 << 18, /* of region and stack, in nearly empty ones */
-    PINS_SIZES_MAX = 1 << 16, /* of stack and size */
-    PINS_REGION_ROWS = 1024,
+    PINS_PAIRS_MAX = 1 << 16, /* of stack and stretch */
+    PINS_SIZES_MAX = 1 << 13, /* of stack and size */
+    PINS_REGION_ROWS = 256,
     PINS_AREA_ROWS = 64,
-    PINS_PIN_ROWS = 256,      /* functions */
-    PINS_ROUNDING_ROWS = 256, /* stacks */
-    PINS_SIZES_OF_STACK = 8,  /* rows of each */
+    PINS_PIN_ROWS = 128,        /* sites */
+    PINS_ROUNDING_ROWS = 64,    /* functions */
+    PINS_SIZES_OF_FUNCTION = 4, /* rows of each */
     PINS_AREA_CELLS = 64,
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pins_pairs.c -- sums by stack and region, and by stack and size. See pins_result.h.
+/* pins_pairs.c -- sums by stack and stretch, and by stack and size. See pins_result.h.
  *
  * Invariant: `items` in the order of their first block; `slots` finds them, at most half full. Beyond the limit
- * a size is counted as size 0, and what a region's block pins is counted as ignored. */
+ * a size is counted as size 0, and what a block pins as ignored. */
 #include "pins_result.h"
 
 #include <stdlib.h>
@@ -69,10 +69,13 @@ static void count_block(struct pins_pair *pair, const struct pins_block *block)
     pair->blocks += block->weight;
 }
 
-bool pins_pairs_pin(struct pins_pairs *pairs, const struct pins_region *region,
-                    const struct pins_block *block, uint64_t bytes, double pages, double pinned)
+bool pins_pairs_pin(struct pins_pairs *pairs, const struct pins_block *block,
+                    const struct pins_held *held, bool exact)
 {
-    struct pins_pair *pair = find(pairs, block->stack_id, region->place, PINS_PAIRS_MAX);
+    const struct pins_region *region = held->region;
+    bool sparse = region->state == PINS_NEARLY_EMPTY;
+    struct pins_pair *pair =
+        find(pairs, block->stack_id, sparse && !exact ? region->stretch : 0, PINS_PAIRS_MAX);
 
     if (!pair) {
         pairs->ignored++;
@@ -82,15 +85,15 @@ bool pins_pairs_pin(struct pins_pairs *pairs, const struct pins_region *region,
         pair->pin.oldest_ns = block->birth_ns;
     }
     count_block(pair, block);
-    if (region->state == PINS_NEARLY_EMPTY) {
-        double term = pages * block->weight;
+    if (sparse) {
+        double term = held->pages * block->weight;
 
         pair->pin.pages += term;
         pair->pin.variance += term * term * (1 - 1 / block->weight);
-        pair->pin.stretch = region->stretch;
+        pair->pin.of_regions += region->free * term / region->pages;
     }
-    pair->pin.bytes += pinned;
-    pair->pin.live += (double)bytes * block->weight;
+    pair->pin.of_pages += held->of_pages;
+    pair->pin.live += (double)held->bytes * block->weight;
     return true;
 }
 

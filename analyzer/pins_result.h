@@ -18,7 +18,6 @@ struct pins_region {
     double reserved, free;
     double pages, pages_variance; /* sums over blocks of the pages each lies on, weighted */
     uint32_t samples;
-    uint32_t place;   /* among all regions, by address */
     uint32_t stretch; /* of a nearly empty one */
     enum pins_state state;
     /* where each page is known: */
@@ -43,15 +42,14 @@ struct pins_area {
 /* Sums by two numbers. */
 struct pins_pair {
     uint32_t stack_id;
-    uint64_t other; /* place of a region; requested size */
+    uint64_t other; /* stretch; requested size */
     uint32_t samples;
     double blocks;
     union {
-        struct {                    /* of the old blocks in a region */
-            double pages, variance; /* as in pins_region; only where the region is nearly empty */
-            double bytes;           /* pinned of its single pages */
+        struct {                         /* of old blocks in nearly empty regions or pages */
+            double pages, variance;      /* in nearly empty regions: as in pins_region */
+            double of_regions, of_pages; /* bytes pinned, where everything is recorded */
             double live;
-            uint32_t stretch;
             uint64_t oldest_ns; /* birth */
         } pin;
         struct { /* of a size */
@@ -106,11 +104,16 @@ struct pins_result {
     struct pins_pairs pairs, sizes;
 };
 
-/* Adds an old block of `bytes` in a region to its sum: in a nearly empty one the pages it lies on, and what it
- * pins of single pages. False: out of memory. */
-bool pins_pairs_pin(struct pins_pairs *pairs, const struct pins_region *region,
-                    const struct pins_block *block, uint64_t bytes, double pages, double pinned);
+/* What an old block adds: the bytes and pages on which it lies in a region, and what it pins of single pages. */
+struct pins_held {
+    const struct pins_region *region;
+    uint64_t bytes;
+    double pages, of_pages;
+};
 
+/* Adds a block to a sum; false: out of memory. */
+bool pins_pairs_pin(struct pins_pairs *pairs, const struct pins_block *block,
+                    const struct pins_held *held, bool exact);
 bool pins_pairs_size(struct pins_pairs *pairs, const struct pins_block *block);
 void pins_pairs_free(struct pins_pairs *pairs);
 

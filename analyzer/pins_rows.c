@@ -5,6 +5,7 @@
 #include "pins_result.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const moments[PINS_LOOKS] = {"late", "end"};
 
@@ -155,9 +156,9 @@ struct member { /* a pair, with the site of its stack */
 };
 
 struct pinner {
-    uint32_t stack_id, stacks, regions, samples;
+    uint32_t stack_id, stacks, samples;
     struct pins_share whole; /* of regions */
-    double pages;            /* pinned of single pages */
+    double of_pages;         /* pinned of single pages */
     double live, blocks;
     uint64_t oldest_ns;
 };
@@ -181,8 +182,8 @@ static int compare_pinners(const void *left, const void *right)
     const struct pinner *l = left;
     const struct pinner *r = right;
 
-    if (l->pages != r->pages) {
-        return l->pages > r->pages ? -1 : 1;
+    if (l->of_pages != r->of_pages) {
+        return l->of_pages > r->of_pages ? -1 : 1;
     }
     if (l->whole.bytes != r->whole.bytes) {
         return l->whole.bytes > r->whole.bytes ? -1 : 1;
@@ -213,23 +214,24 @@ static uint64_t site_of(const struct stack_table *stacks, uint32_t stack_id)
     return site;
 }
 
-/* The shares of one site's members, which are sorted by region and so by stretch. */
-static struct pins_share sum_shares(const struct pins_result *result, const struct member *members,
+/* The shares of one site's members, which are sorted by stretch. */
+static struct pins_share sum_shares(const struct writer *to, const struct member *members,
                                     uint32_t count)
 {
     struct pins_share sum = {0};
 
     for (uint32_t first = 0, next; first < count; first = next) {
-        uint32_t stretch = members[first].pair->pin.stretch;
+        uint64_t stretch = members[first].pair->other;
         double pages = 0;
         double variance = 0;
 
-        for (next = first; next < count && members[next].pair->pin.stretch == stretch; next++) {
+        for (next = first; next < count && members[next].pair->other == stretch; next++) {
             pages += members[next].pair->pin.pages;
             variance += members[next].pair->pin.variance;
+            sum.bytes += to->pins->interval_bytes ? 0 : members[next].pair->pin.of_regions;
         }
-        if (pages > 0) {
-            struct pins_share share = pins_share(&result->stretches[stretch], pages, variance);
+        if (to->pins->interval_bytes && pages > 0) {
+            struct pins_share share = pins_share(&to->result->stretches[stretch], pages, variance);
 
             sum.bytes += share.bytes;
             sum.variance += share.variance;
@@ -238,33 +240,30 @@ static struct pins_share sum_shares(const struct pins_result *result, const stru
     return sum;
 }
 
-/* One site: its members are sorted by region; `stacks` has room for as many. */
-static struct pinner sum_members(const struct pins_result *result, const struct member *members,
+/* One site: its members are sorted by stretch; `stacks` has room for as many. */
+static struct pinner sum_members(const struct writer *to, const struct member *members,
                                  uint32_t count, uint32_t *stacks)
 {
-    struct pinner sum = {.oldest_ns = UINT64_MAX, .whole = sum_shares(result, members, count)};
-    uint32_t most = 0;
+    struct pinner sum = {.oldest_ns = UINT64_MAX, .whole = sum_shares(to, members, count)};
+    double most = -1;
 
     for (uint32_t i = 0; i < count; i++) {
         const struct pins_pair *pair = members[i].pair;
 
-        sum.regions += i == 0 || pair->other != members[i - 1].pair->other;
         sum.samples += pair->samples;
-        sum.pages += pair->pin.bytes;
+        sum.of_pages += pair->pin.of_pages;
         sum.live += pair->pin.live;
         sum.blocks += pair->blocks;
         sum.oldest_ns = pair->pin.oldest_ns < sum.oldest_ns ? pair->pin.oldest_ns : sum.oldest_ns;
+        if (pair->blocks > most) {
+            most = pair->blocks;
+            sum.stack_id = pair->stack_id;
+        }
         stacks[i] = pair->stack_id;
     }
     qsort(stacks, count, sizeof *stacks, compare_numbers);
-    for (uint32_t first = 0, next; first < count; first = next) {
-        for (next = first + 1; next < count && stacks[next] == stacks[first]; next++) {
-        }
-        if (next - first > most) {
-            most = next - first;
-            sum.stack_id = stacks[first];
-        }
-        sum.stacks++;
+    for (uint32_t i = 0; i < count; i++) {
+        sum.stacks += i == 0 || stacks[i] != stacks[i - 1];
     }
     return sum;
 }
@@ -273,7 +272,7 @@ static status insert_pinners(const struct writer *to, const struct pinner *pinne
 {
     struct statement *insert;
 
-    TRY(db_prepare(to->db, "INSERT INTO pin VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    TRY(db_prepare(to->db, "INSERT INTO pin VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                    &insert));
     for (uint32_t i = 0; i < count && i < PINS_PIN_ROWS; i++) {
         const struct pinner *pinner = &pinners[i];
@@ -281,7 +280,7 @@ static status insert_pinners(const struct writer *to, const struct pinner *pinne
         struct pins_estimate pinned =
             to->pins->interval_bytes
                 ? whole
-                : (struct pins_estimate){pinner->pages, pinner->pages, pinner->pages};
+                : (struct pins_estimate){pinner->of_pages, pinner->of_pages, pinner->of_pages};
 
         db_bind_int(insert, 1, to->run_id);
         db_bind_string(insert, 2, to->moment);
@@ -291,14 +290,13 @@ static status insert_pinners(const struct writer *to, const struct pinner *pinne
                        pinner->stack_id ? stack_table_function(to->stacks, pinner->stack_id) : "?");
         db_bind_int(insert, 6, pinner->stacks);
         db_bind_int(insert, 7, pinner->samples);
-        db_bind_int(insert, 8, pinner->regions);
-        db_bind_real(insert, 9, pinned.bytes);
-        db_bind_real(insert, 10, pinned.low);
-        db_bind_real(insert, 11, pinned.high);
-        db_bind_real(insert, 12, whole.bytes);
-        db_bind_real(insert, 13, pinner->live);
-        db_bind_real(insert, 14, pinner->blocks);
-        db_bind_int(insert, 15, (int64_t)(to->result->now_ns - pinner->oldest_ns));
+        db_bind_real(insert, 8, pinned.bytes);
+        db_bind_real(insert, 9, pinned.low);
+        db_bind_real(insert, 10, pinned.high);
+        db_bind_real(insert, 11, whole.bytes);
+        db_bind_real(insert, 12, pinner->live);
+        db_bind_real(insert, 13, pinner->blocks);
+        db_bind_int(insert, 14, (int64_t)(to->result->now_ns - pinner->oldest_ns));
         TRY(db_insert(insert));
     }
     return OK;
@@ -326,7 +324,7 @@ static status write_pins(const struct writer *to)
             while (next < pairs->count && members[next].site == members[first].site) {
                 next++;
             }
-            pinners[count++] = sum_members(to->result, members + first, next - first, stacks);
+            pinners[count++] = sum_members(to, members + first, next - first, stacks);
         }
         qsort(pinners, count, sizeof *pinners, compare_pinners);
         result = insert_pinners(to, pinners, count);
@@ -339,104 +337,151 @@ static status write_pins(const struct writer *to)
 
 /* ---- rounding ---- */
 
-struct stack_sizes { /* of one stack: items [first, first + count) of the sorted sizes */
-    uint32_t first, count;
-    double waste;
+struct sized { /* a pair, with the function of its stack */
+    const char *function;
+    const struct pins_pair *pair;
 };
 
-static int compare_sizes(const void *left, const void *right)
-{
-    const struct pins_pair *l = *(const struct pins_pair *const *)left;
-    const struct pins_pair *r = *(const struct pins_pair *const *)right;
-
-    if (l->stack_id != r->stack_id) {
-        return l->stack_id < r->stack_id ? -1 : 1;
-    }
-    if (l->size.waste.value != r->size.waste.value) {
-        return l->size.waste.value > r->size.waste.value ? -1 : 1;
-    }
-    return (l->other > r->other) - (l->other < r->other);
-}
-
-static int compare_stacks(const void *left, const void *right)
-{
-    const struct stack_sizes *l = left;
-    const struct stack_sizes *r = right;
-
-    if (l->waste != r->waste) {
-        return l->waste > r->waste ? -1 : 1;
-    }
-    return (l->first > r->first) - (l->first < r->first);
-}
-
-struct classes { /* the usable sizes that were seen, rising */
-    uint64_t *bytes;
-    uint32_t count;
+struct function_sizes {
+    const char *function;
+    struct pins_pair all;
+    struct pins_pair most[PINS_SIZES_OF_FUNCTION]; /* by waste, falling; samples 0: none */
 };
 
-static int compare_classes(const void *left, const void *right)
-{
-    const uint64_t *l = left;
-    const uint64_t *r = right;
+/* Which usable sizes were seen, in steps of 8 bytes up to 64 KiB. */
+enum { CLASS_STEP = 8, CLASSES = 65536 / CLASS_STEP };
+struct classes {
+    uint64_t seen[CLASSES / 64];
+};
 
-    return (*l > *r) - (*l < *r);
-}
-
-/* The largest that is smaller than a request; UNKNOWN: none is. */
+/* The largest that is smaller than a request; UNKNOWN: none is, or not told. */
 static uint64_t class_below(const struct classes *classes, uint64_t size_bytes)
 {
-    uint32_t low = 0;
-    uint32_t high = classes->count;
+    uint64_t first = size_bytes <= 65536 ? (size_bytes + CLASS_STEP - 1) / CLASS_STEP : 0;
 
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (classes->bytes[middle] < size_bytes) {
-            low = middle + 1;
-        } else {
-            high = middle;
+    for (uint64_t at = first; at-- > 1;) {
+        if (classes->seen[at / 64] >> (at % 64) & 1) {
+            return CLASS_STEP * at;
         }
     }
-    return low ? classes->bytes[low - 1] : UNKNOWN;
+    return UNKNOWN;
 }
 
-static status insert_size(const struct writer *to, struct statement *insert, uint32_t place,
-                          const struct pins_pair *pair, const struct classes *classes)
+static int compare_sized(const void *left, const void *right)
 {
+    const struct sized *l = left;
+    const struct sized *r = right;
+
+    /* all pairs of a stack have one pointer to its name */
+    int order = l->function == r->function ? 0 : strcmp(l->function, r->function);
+    if (order) {
+        return order;
+    }
+    if (l->pair->other != r->pair->other) {
+        return l->pair->other < r->pair->other ? -1 : 1;
+    }
+    return (l->pair->stack_id > r->pair->stack_id) - (l->pair->stack_id < r->pair->stack_id);
+}
+
+static int compare_functions(const void *left, const void *right)
+{
+    const struct function_sizes *l = left;
+    const struct function_sizes *r = right;
+
+    if (l->all.size.waste.value != r->all.size.waste.value) {
+        return l->all.size.waste.value > r->all.size.waste.value ? -1 : 1;
+    }
+    return strcmp(l->function, r->function);
+}
+
+static void add_size(struct pins_pair *to, const struct pins_pair *from)
+{
+    to->samples += from->samples;
+    to->blocks += from->blocks;
+    to->size.bytes += from->size.bytes;
+    to->size.waste.value += from->size.waste.value;
+    to->size.waste.squares += from->size.waste.squares;
+    to->size.waste.variance += from->size.waste.variance;
+    to->size.usable_bytes = from->size.usable_bytes > to->size.usable_bytes
+                                ? from->size.usable_bytes
+                                : to->size.usable_bytes;
+}
+
+/* Puts a size where it belongs among those with most waste. */
+static void keep_size(struct function_sizes *function, const struct pins_pair *size)
+{
+    int at = PINS_SIZES_OF_FUNCTION;
+
+    while (at > 0 && function->most[at - 1].size.waste.value < size->size.waste.value) {
+        at--;
+    }
+    if (at < PINS_SIZES_OF_FUNCTION) {
+        memmove(function->most + at + 1, function->most + at,
+                (size_t)(PINS_SIZES_OF_FUNCTION - at - 1) * sizeof *function->most);
+        function->most[at] = *size;
+    }
+}
+
+/* [first, last) of one function, sorted by size. */
+static struct function_sizes sum_function(const struct sized *sized, uint32_t first, uint32_t last)
+{
+    struct function_sizes sum = {.function = sized[first].function};
+    double most = -1;
+
+    for (uint32_t i = first, next; i < last; i = next) {
+        struct pins_pair size = {.other = sized[i].pair->other};
+
+        for (next = i; next < last && sized[next].pair->other == size.other; next++) {
+            add_size(&size, sized[next].pair);
+            if (sized[next].pair->size.waste.value > most) {
+                most = sized[next].pair->size.waste.value;
+                sum.all.stack_id = sized[next].pair->stack_id;
+            }
+        }
+        add_size(&sum.all, &size);
+        keep_size(&sum, &size);
+    }
+    return sum;
+}
+
+static status insert_size(const struct writer *to, struct statement *insert, int rank, int place,
+                          const struct function_sizes *function, const struct classes *classes)
+{
+    const struct pins_pair *pair = place ? &function->most[place - 1] : &function->all;
+
     db_bind_int(insert, 1, to->run_id);
     db_bind_string(insert, 2, to->moment);
-    db_bind_int(insert, 3, pair->stack_id);
+    db_bind_int(insert, 3, rank);
     db_bind_int(insert, 4, place);
+    db_bind_string(insert, 5, function->function);
+    db_bind_int(insert, 6, function->all.stack_id);
     if (place) {
-        db_bind_int(insert, 5, (int64_t)pair->other);
-        db_bind_int(insert, 6, (int64_t)pair->size.usable_bytes);
-        db_bind_known(insert, 7, class_below(classes, pair->other));
+        db_bind_int(insert, 7, (int64_t)pair->other);
+        db_bind_int(insert, 8, (int64_t)pair->size.usable_bytes);
+        db_bind_known(insert, 9, class_below(classes, pair->other));
     }
-    db_bind_int(insert, 8, pair->samples);
-    db_bind_real(insert, 9, pair->blocks);
-    db_bind_real(insert, 10, pair->size.bytes);
-    bind_sum(insert, 11, &pair->size.waste);
+    db_bind_int(insert, 10, pair->samples);
+    db_bind_real(insert, 11, pair->blocks);
+    db_bind_real(insert, 12, pair->size.bytes);
+    bind_sum(insert, 13, &pair->size.waste);
     return db_insert(insert);
 }
 
-static status insert_stack_sizes(const struct writer *to, struct statement *insert,
-                                 struct pins_pair *const *sizes, const struct stack_sizes *stack,
-                                 const struct classes *classes)
+static status insert_functions(const struct writer *to, const struct function_sizes *functions,
+                               uint32_t count, const struct classes *classes)
 {
-    struct pins_pair all = {.stack_id = sizes[stack->first]->stack_id};
+    struct statement *insert;
 
-    for (uint32_t i = stack->first; i < stack->first + stack->count; i++) {
-        all.samples += sizes[i]->samples;
-        all.blocks += sizes[i]->blocks;
-        all.size.bytes += sizes[i]->size.bytes;
-        all.size.waste.value += sizes[i]->size.waste.value;
-        all.size.waste.squares += sizes[i]->size.waste.squares;
-        all.size.waste.variance += sizes[i]->size.waste.variance;
-    }
-    TRY(insert_size(to, insert, 0, &all, classes));
-    for (uint32_t i = 0; i < stack->count && i < PINS_SIZES_OF_STACK; i++) {
-        if (sizes[stack->first + i]->size.waste.value > 0) {
-            TRY(insert_size(to, insert, i + 1, sizes[stack->first + i], classes));
+    TRY(db_prepare(to->db,
+                   "INSERT INTO rounding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   &insert));
+    for (uint32_t i = 0; i < count && i < PINS_ROUNDING_ROWS; i++) {
+        int rank = (int)i + 1;
+
+        TRY(insert_size(to, insert, rank, 0, &functions[i], classes));
+        for (int k = 0; k < PINS_SIZES_OF_FUNCTION && functions[i].most[k].size.waste.value > 0;
+             k++) {
+            TRY(insert_size(to, insert, rank, k + 1, &functions[i], classes));
         }
     }
     return OK;
@@ -445,40 +490,44 @@ static status insert_stack_sizes(const struct writer *to, struct statement *inse
 static status write_rounding(const struct writer *to)
 {
     const struct pins_pairs *pairs = &to->result->sizes;
-    struct pins_pair **sizes = calloc(pairs->count + 1, sizeof(struct pins_pair *));
-    struct stack_sizes *stacks = calloc(pairs->count + 1, sizeof *stacks);
-    struct classes classes = {calloc(pairs->count + 1, sizeof(uint64_t)), pairs->count};
+    struct sized *sized = calloc(pairs->count + 1, sizeof *sized);
+    struct function_sizes *functions = NULL;
+    struct classes classes = {{0}};
+    uint32_t distinct = 0;
     uint32_t count = 0;
-    struct statement *insert;
-    status result = sizes && stacks && classes.bytes
-                        ? db_prepare(to->db,
-                                     "INSERT INTO rounding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-                                     " ?, ?, ?)",
-                                     &insert)
-                        : no_memory();
 
-    if (result.code == STATUS_OK) {
-        for (uint32_t i = 0; i < pairs->count; i++) {
-            sizes[i] = &pairs->items[i];
-            classes.bytes[i] = pairs->items[i].size.usable_bytes;
-        }
-        qsort(classes.bytes, classes.count, sizeof *classes.bytes, compare_classes);
-        qsort(sizes, pairs->count, sizeof *sizes, compare_sizes);
-        for (uint32_t i = 0; i < pairs->count; i++) {
-            if (i == 0 || sizes[i]->stack_id != sizes[i - 1]->stack_id) {
-                stacks[count++] = (struct stack_sizes){.first = i};
-            }
-            stacks[count - 1].count++;
-            stacks[count - 1].waste += sizes[i]->size.waste.value;
-        }
-        qsort(stacks, count, sizeof *stacks, compare_stacks);
+    if (!sized) {
+        return no_memory();
     }
-    for (uint32_t i = 0; i < count && i < PINS_ROUNDING_ROWS && result.code == STATUS_OK; i++) {
-        result = insert_stack_sizes(to, insert, sizes, &stacks[i], &classes);
+    for (uint32_t i = 0; i < pairs->count; i++) {
+        const struct pins_pair *pair = &pairs->items[i];
+        uint64_t class = pair->size.usable_bytes / CLASS_STEP;
+
+        sized[i] = (struct sized){
+            pair->stack_id ? stack_table_function(to->stacks, pair->stack_id) : "?", pair};
+        if (class < CLASSES) {
+            classes.seen[class / 64] |= UINT64_C(1) << (class % 64);
+        }
     }
-    free(sizes);
-    free(stacks);
-    free(classes.bytes);
+    qsort(sized, pairs->count, sizeof *sized, compare_sized);
+    for (uint32_t i = 0; i < pairs->count; i++) {
+        distinct += i == 0 || strcmp(sized[i].function, sized[i - 1].function) != 0;
+    }
+    functions = calloc(distinct + 1, sizeof *functions);
+    for (uint32_t first = 0, next; functions && first < pairs->count; first = next) {
+        next = first + 1;
+        while (next < pairs->count && strcmp(sized[next].function, sized[first].function) == 0) {
+            next++;
+        }
+        functions[count++] = sum_function(sized, first, next);
+    }
+    free(sized);
+    if (!functions) {
+        return no_memory();
+    }
+    qsort(functions, count, sizeof *functions, compare_functions);
+    status result = insert_functions(to, functions, count, &classes);
+    free(functions);
     return result;
 }
 

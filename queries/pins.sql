@@ -19,7 +19,6 @@
 --   live_bytes           BYTES  of the old blocks there, with their rounding
 --   cost                 COUNT  pinned bytes for each of these bytes
 --   blocks               COUNT  old blocks there
---   regions              COUNT  in which its samples were found
 --   oldest_ns            NS     age of the oldest
 --   samples              COUNT  sampled old blocks behind this row
 --   unit_bytes           BYTES  a page, or in a sampled run a region
@@ -54,7 +53,6 @@ SELECT p.rank,
        CAST(ROUND(p.live_bytes) AS BIGINT) AS live_bytes,
        CAST(ROUND(p.pinned_bytes / NULLIF(p.live_bytes, 0)) AS BIGINT) AS cost,
        CAST(ROUND(p.blocks) AS BIGINT) AS blocks,
-       p.regions,
        p.oldest_ns,
        p.samples,
        c.unit_bytes,

@@ -5,12 +5,10 @@
 -- Params:
 --   $1 run     ID     the run's id (default: the first)
 --   $2 limit   COUNT  rows to show (default: 20)
---   $3 moment  TEXT   late|end: at nine tenths of the run, or at its end, when the program may
---                     have cleaned up (default: late, where it is known)
 -- Columns:
 --   function           TEXT   innermost function that is not an allocator's
---   caller             TEXT   what called it; empty: none
---   waste_bytes        BYTES  given beyond the requests of its living blocks
+--   waste_bytes        BYTES  given beyond the requests of the blocks that live at nine tenths of the run,
+--                             or at its end when nothing was recorded after that
 --   waste_bytes_low    BYTES
 --   waste_bytes_high   BYTES
 --   waste_share        RATIO  of what the allocator gave this site
@@ -26,13 +24,13 @@
 --   samples            COUNT  sampled living blocks behind this row
 --   time_ns            NS     of the look, since the start of the run
 --   advice             PROSE  what to change
---   stack              STACK  innermost call first
+--   stack              STACK  that wastes most of one size, innermost call first
 --   stack_key          KEY    the same for this stack on every machine
---   all_rows           TOTAL  stacks before the limit
+--   all_rows           TOTAL  functions before the limit
 --   all_waste_bytes    TOTAL  waste_bytes of these
--- Table:    function caller waste_bytes waste_share size_bytes usable_bytes saved_bytes
+-- Table:    function waste_bytes waste_share size_bytes usable_bytes saved_bytes
 -- Bar:      waste_bytes
--- Footer:   {rows} of {all_rows} stacks: {share waste_bytes} of {all_waste_bytes}
+-- Footer:   {rows} of {all_rows} functions: {share waste_bytes} of {all_waste_bytes}
 -- Empty:    every block got what it asked for
 -- Caveat:   headers that the allocator keeps beside its blocks are not in it; rss has them.
 WITH chosen AS (
@@ -40,7 +38,6 @@ WITH chosen AS (
            ROW_NUMBER() OVER (ORDER BY l.moment DESC) AS place
       FROM heap_look l
      WHERE l.run_id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
-       AND l.moment = COALESCE(CAST($3 AS TEXT), l.moment)
 ),
 sized AS MATERIALIZED (
     SELECT r.*, c.time_ns
@@ -56,11 +53,11 @@ ranked AS (
            COUNT(*) OVER () AS all_rows, SUM(s.waste) OVER () AS all_waste
       FROM sized s
       LEFT JOIN sized w
-        ON w.stack_id = s.stack_id
+        ON w.rank = s.rank
        AND w.place = 1
      WHERE s.place = 0
        AND s.waste > 0
-     ORDER BY s.waste DESC, s.stack_id
+     ORDER BY s.rank
      LIMIT COALESCE(CAST($2 AS BIGINT), 20)
 ),
 -- the interval of views.sql, for these sums
@@ -72,8 +69,7 @@ bounded AS (
            CASE WHEN worst_var > 0 THEN SQRT(worst_var / worst_sq) ELSE 0 END AS worst_spread
       FROM ranked r
 )
-SELECT COALESCE(k.function, '?') AS function,
-       k.caller,
+SELECT b.function,
        CAST(ROUND(waste) AS BIGINT) AS waste_bytes,
        CAST(ROUND(waste * (1 - (1 - POWER(1 - 1 / (9 * n) - 1.96 / (3 * SQRT(n)), 3)) * spread))
            AS BIGINT) AS waste_bytes_low,
@@ -114,4 +110,4 @@ SELECT COALESCE(k.function, '?') AS function,
        CAST(ROUND(all_waste) AS BIGINT) AS all_waste_bytes
   FROM bounded b
   LEFT JOIN stack k ON k.id = b.stack_id
- ORDER BY waste DESC, b.stack_id
+ ORDER BY b.rank

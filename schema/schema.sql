@@ -875,7 +875,7 @@ CREATE TABLE address_area (              -- regions not far from each other: a h
     PRIMARY KEY (run_id, moment, number)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE region (                    -- the 1,024 with most free bytes
+CREATE TABLE region (                    -- the 256 with most free bytes
     run_id         INTEGER NOT NULL,
     moment         TEXT NOT NULL,
     start_address  INTEGER NOT NULL,
@@ -891,15 +891,14 @@ CREATE TABLE region (                    -- the 1,024 with most free bytes
     PRIMARY KEY (run_id, moment, start_address)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE pin (                       -- sites whose old blocks lie in nearly empty units: the 256 that pin most
+CREATE TABLE pin (                       -- sites whose old blocks lie in nearly empty units: the 128 that pin most
     run_id         INTEGER NOT NULL,
     moment         TEXT NOT NULL,
     rank           INTEGER NOT NULL,
-    stack_id       INTEGER NOT NULL,     -- stack.id: of the site's stacks the one in most regions; 0: lost stacks
+    stack_id       INTEGER NOT NULL,     -- stack.id: of the site's stacks the one with most such blocks; 0: lost stacks
     function       TEXT NOT NULL,        -- the site: stacks that share the two innermost places in code
     stacks         INTEGER NOT NULL,     -- of it
     samples        INTEGER NOT NULL,     -- old blocks: older than a tenth of the time so far; one in two regions counts twice
-    regions        INTEGER NOT NULL,     -- in which these lie
     pinned_bytes REAL NOT NULL, pinned_bytes_low REAL NOT NULL, pinned_bytes_high REAL NOT NULL, -- free in nearly empty units, shared out by the pages on which its blocks lie
     region_pinned_bytes REAL NOT NULL,   -- the same by regions, also in full mode
     live_bytes     REAL NOT NULL,        -- of the old blocks, usable
@@ -908,19 +907,21 @@ CREATE TABLE pin (                       -- sites whose old blocks lie in nearly
     PRIMARY KEY (run_id, moment, rank)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE rounding (                  -- what the allocator gave beyond the request: the 256 stacks with most
+CREATE TABLE rounding (                  -- what the allocator gave beyond the request: the 64 functions with most
     run_id       INTEGER NOT NULL,
-    moment       TEXT NOT NULL,
-    stack_id     INTEGER NOT NULL,       -- stack.id; 0: lost stacks
-    place        INTEGER NOT NULL,       -- 0: the stack's sum; 1 to 8: its sizes with most waste
+    moment       TEXT NOT NULL,          -- late, or end when there is no late
+    rank         INTEGER NOT NULL,       -- 1: most waste
+    place        INTEGER NOT NULL,       -- 0: the function's sum; 1 to 4: its sizes with most waste
+    function     TEXT NOT NULL,
+    stack_id     INTEGER NOT NULL,       -- stack.id: of its stacks the one with the most waste of one size; 0: lost stacks
     size_bytes   INTEGER,                -- requested; 0: also sizes that were too many to tell apart; NULL: the sum
     usable_bytes INTEGER,                -- given, the most for this size; NULL: the sum
-    below_bytes  INTEGER,                -- the largest usable size of any living block that is smaller than the request; NULL: none is, or the sum
+    below_bytes  INTEGER,                -- the largest usable size of any living block that is smaller than the request; NULL: none is, the request is above 64 KiB, or the sum
     samples      INTEGER NOT NULL,       -- living
     blocks       REAL NOT NULL,
     bytes        REAL NOT NULL,          -- requested
     waste REAL NOT NULL, waste_sq REAL NOT NULL, waste_var REAL NOT NULL,
-    PRIMARY KEY (run_id, moment, stack_id, place)
+    PRIMARY KEY (run_id, moment, rank, place)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE leak (                      -- one row per finding: the verdict of the cohort-survival test. A block that lives is in one row only
