@@ -175,21 +175,23 @@ void leak_explain(const struct leak_site *site, struct leak_finding *out)
             "cache would look the same.",
             evidence);
     } else if (out->verdict == LEAK_GROWING) {
-        REASON(out,
-               "%s; nothing from this site was ever freed, but the other sites too kept %.0f %% of "
-               "theirs: a program that leaves freeing to its exit looks the same.",
-               evidence, 100 * (1 - site->others_freed_share));
-    } else if (site->others_freed_share < 0) {
+        REASON(
+            out,
+            "%s; nothing from this site was ever freed, but of the other sites, too, only %.0f %% free "
+            "most of theirs: a program that leaves freeing to its exit looks the same.",
+            evidence, 100 * site->others_tidy_share);
+    } else if (site->others_tidy_share < 0) {
         REASON(
             out,
             "%s; nothing from this site was ever freed, and too few other sites tell whether this "
             "program frees at all; an unbounded cache would look the same.",
             evidence);
     } else {
-        REASON(out,
-               "%s; nothing from this site was ever freed, while the other sites freed %.0f %% of "
-               "theirs; an unbounded cache would look the same.",
-               evidence, 100 * site->others_freed_share);
+        REASON(
+            out,
+            "%s; nothing from this site was ever freed, while %.0f %% of the other sites free most of "
+            "theirs; an unbounded cache would look the same.",
+            evidence, 100 * site->others_tidy_share);
     }
 }
 

@@ -258,7 +258,7 @@ static status judge_scope(struct leak_list *list, struct scope *scope)
                              .oldest_birth_ns = UNKNOWN,
                              .last_birth_ns = list->input->end_ns,
                              .garbage_ns = UNKNOWN,
-                             .others_freed_share = -1,
+                             .others_tidy_share = -1,
                              .scope = true};
     struct leak_row *added;
 

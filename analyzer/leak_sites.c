@@ -3,6 +3,7 @@
  * that share their innermost frames. See leak_list.h. */
 #include "leak_list.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ struct leak_merged {
 
 struct witnesses { /* stacks that say how the program treats its memory */
     uint32_t count;
-    double freed_shares; /* sum over them of the share of their samples that was freed */
+    double weight, tidy; /* of all, and of those that freed half of theirs or more */
 };
 
 struct sites {
@@ -73,9 +74,14 @@ static int compare_members(const void *left, const void *right)
     return (l->stack_id > r->stack_id) - (l->stack_id < r->stack_id);
 }
 
-static double freed_share(const struct site *site)
+/* A busy site says more than one that allocated once, though not as much more as it is busier. */
+static void count_witness(struct witnesses *witnesses, const struct site *site, int sign)
 {
-    return (double)site->freed / (double)site->allocated.samples;
+    double weight = log2(1 + (double)site->allocated.samples);
+
+    witnesses->count += (uint32_t)sign;
+    witnesses->weight += sign * weight;
+    witnesses->tidy += 2 * site->freed >= site->allocated.samples ? sign * weight : 0;
 }
 
 /* Whether a stack tells about the program's manners. One that never frees and allocates to the
@@ -166,7 +172,7 @@ void leak_sites_judge_one(struct leak_list *list, const struct site *site, uint6
 
     begin_merge(list, bucket_ns, heap_id, &merged, row);
     merge(list, site, &merged, row);
-    merged.others_freed_share = -1;
+    merged.others_tidy_share = -1;
     judge_merged(list, &merged, row);
 }
 
@@ -190,8 +196,7 @@ static status judge_group(struct sites *sites, const struct member *members, siz
 
         merge(list, from, &site, row);
         if (is_witness(list, from)) {
-            others.count--;
-            others.freed_shares -= freed_share(from);
+            count_witness(&others, from, -1);
         }
         if (weight > most) {
             most = weight;
@@ -199,8 +204,7 @@ static status judge_group(struct sites *sites, const struct member *members, siz
         }
         list->row_of_stack[members[i].stack_id] = (uint32_t)list->count; /* plus 1 */
     }
-    site.others_freed_share =
-        others.count < WITNESSES_MIN ? -1 : others.freed_shares / (double)others.count;
+    site.others_tidy_share = others.count < WITNESSES_MIN ? -1 : others.tidy / others.weight;
     judge_merged(list, &site, row);
     return OK;
 }
@@ -246,8 +250,7 @@ static status judge_all(struct sites *sites)
         }
         sites->members[sites->member_count++].stack_id = i;
         if (is_witness(list, site)) {
-            sites->witnesses.count++;
-            sites->witnesses.freed_shares += freed_share(site);
+            count_witness(&sites->witnesses, site, 1);
         }
     }
     TRY(judge_level(sites, 0, false));

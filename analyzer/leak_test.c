@@ -21,7 +21,8 @@ static const double limit_none = 0.05;    /* of the run, when none was freed */
 static const double old_deaths_max = 0.5; /* per block and run length, beyond the limit */
 static const double old_freed_max =
     0.1; /* of the blocks that outlived three collections, or ten such works */
-static const double tidy_share = 0.9; /* freed by the other sites of a program that tidies up */
+static const double tidy_share =
+    0.7; /* of the other sites free most of theirs, in a program that tidies up */
 enum { ONSETS = LEAK_WINDOWS - 3 };
 
 struct window {
@@ -383,8 +384,8 @@ static bool leaks_by_events(const struct leak_site *site, struct leak_finding *o
 /* Whether the whole program leaves its freeing to its exit; what a collector keeps is in use. */
 static bool is_untidy(const struct leak_site *site)
 {
-    return !site->freed && site->garbage_ns == UNKNOWN && site->others_freed_share >= 0 &&
-           site->others_freed_share < tidy_share;
+    return !site->freed && site->garbage_ns == UNKNOWN && site->others_tidy_share >= 0 &&
+           site->others_tidy_share < tidy_share;
 }
 
 void leak_judge(const struct leak_site *site, struct leak_finding *out)

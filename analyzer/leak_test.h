@@ -56,8 +56,9 @@ struct leak_site {                 /* what is known about the blocks of a site *
     uint64_t garbage_ns, collection_ns;
     bool
         scope; /* blocks of spans or evaluations by name: old is only what ten later ones outlived */
-    /* Mean over the other sites: how much of theirs was freed, 0 to 1; negative: too few to tell. */
-    double others_freed_share;
+    /* Of the other sites, busy ones first of all, those that freed half of theirs or more, 0 to 1; negative: too few
+     * to tell. */
+    double others_tidy_share;
 };
 
 struct leak_finding {

@@ -236,7 +236,7 @@ static void simulate(struct simulated *out, struct life (*draw)(void), unsigned 
     out->site.cells = out->cells;
     out->site.cell_count = BUCKETS + 1;
     out->site.lifetimes = out->site.freed ? out->lifetimes : NULL;
-    out->site.others_freed_share = 0.95;
+    out->site.others_tidy_share = 0.95;
 }
 
 /* All behaviours in one run, corrected together: counts[behaviour][verdict]. */
@@ -376,7 +376,7 @@ static enum leak_verdict judge(struct life (*draw)(void), unsigned count, double
     static struct simulated simulated;
 
     simulate(&simulated, draw, count, run_ns);
-    simulated.site.others_freed_share = others_freed;
+    simulated.site.others_tidy_share = others_freed;
     leak_judge(&simulated.site, finding);
     return finding->verdict;
 }
