@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* game.c -- a game loop that tells the recorder its frames, their phases and its scratch arena.
  *
- *   game [frames] [forget] [fast]      default: 300 frames, 60 a second
+ *   game [frames] [forget] [fast] [arena=BYTES]      default: 300 frames, 60 a second, 64 KiB
  *
  * Bodies drift through a box. `logic` lists the pairs that touch, `render` what is to be drawn: both lists live
  * in an arena that is reset at the end of each frame. When the bodies crowd the arena is too small, and malloc
@@ -9,6 +9,7 @@
  *
  *   forget   the reset is forgotten: `memanalyze report pools` says so
  *   fast     does not wait for the next sixtieth of a second
+ *   arena    how large the arena is: `memanalyze report capacity_config` says how large it should be
  *
  * Build: cc game.c $(pkg-config --cflags --libs memrec), or cc -DMEMREC_HEADER_ONLY game.c */
 #include <memrec/memrec.h>
@@ -17,7 +18,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { BODIES = 1200, WIDTH = 320, HEIGHT = 200, TOUCH = 3, ARENA_BYTES = 64 << 10, LAND = 1024 };
+enum {
+    BODIES = 1200,
+    WIDTH = 320,
+    HEIGHT = 200,
+    TOUCH = 3,
+    ARENA_BYTES = 64 << 10,
+    /* unless told */ LAND = 1024
+};
 #define FRAME_NS 16666667
 
 struct body {
@@ -30,15 +38,15 @@ struct pair {
 
 static struct body bodies[BODIES];
 static unsigned char screen[HEIGHT][WIDTH];
-static _Alignas(16) char arena[ARENA_BYTES];
-static size_t arena_used;
+static char *arena;
+static size_t arena_bytes = ARENA_BYTES, arena_used;
 static void **spilled; /* each block that went to malloc points to the one before */
 static memrec_pool_id scratch_pool;
 
 static void *scratch(size_t bytes)
 {
     bytes = (bytes + 15) & ~(size_t)15;
-    if (arena_used + bytes > ARENA_BYTES) {
+    if (arena_used + bytes > arena_bytes) {
         void **block = malloc(16 + bytes);
 
         if (!block)
@@ -49,7 +57,7 @@ static void *scratch(size_t bytes)
         return block + 2;
     }
     arena_used += bytes;
-    memrec_pool_state(scratch_pool, arena_used, ARENA_BYTES);
+    memrec_pool_state(scratch_pool, arena_used, arena_bytes);
     return arena + arena_used - bytes;
 }
 
@@ -139,14 +147,18 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         forget |= !strcmp(argv[i], "forget");
         fast |= !strcmp(argv[i], "fast");
+        if (!strncmp(argv[i], "arena=", 6))
+            arena_bytes = strtoul(argv[i] + 6, NULL, 10);
     }
+    if (!(arena = malloc(arena_bytes)))
+        abort();
 
     memrec_stream_id stream = memrec_stream("screen", FRAME_NS);
     memrec_name_id in_logic = memrec_name("logic", 5), in_render = memrec_name("render", 6);
     scratch_pool =
         memrec_pool("scratch", &(struct memrec_pool_facts){.kind = MEMREC_POOL_ARENA,
                                                            .reset_every = stream,
-                                                           .capacity_bytes = ARENA_BYTES,
+                                                           .capacity_bytes = arena_bytes,
                                                            .capacity_slots = MEMREC_UNKNOWN});
     for (int i = 0; i < BODIES; i++) {
         bodies[i] = (struct body){seed >> 15, seed >> 14, seed >> 23, seed >> 22 & 511};

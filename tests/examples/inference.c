@@ -2,7 +2,7 @@
 /* inference.c -- a small transformer that really computes, and tells the recorder the loading of its weights, each
  * request with its first token and its tokens, and the pool of blocks that hold keys and values.
  *
- *   inference [requests] [tokens]      default: 12 requests of up to 200 tokens, four at a time
+ *   inference [requests] [tokens] [blocks]      default: 12 requests of up to 200 tokens, four at a time; 20 blocks
  *
  * The weights are noise, so it babbles; but it babbles the same each time. When there is no block left for keys and
  * values, the youngest request is cancelled, gives its blocks back and starts over once another is done.
@@ -20,7 +20,7 @@ enum {
     LETTERS = 28,
     AT_ONCE = 4,
     BLOCK_TOKENS = 16,
-    BLOCKS = 20,
+    BLOCKS_MAX = 64,
     BLOCKS_EACH = 64
 };
 
@@ -41,6 +41,7 @@ struct request {
 static struct layer *layers[LAYERS];
 static float embedding[LETTERS][WIDTH];
 static struct block *pool_blocks;
+static int block_count = 20;
 static uint64_t pool_bits; /* bit i: block i is taken */
 static memrec_pool_id pool;
 
@@ -81,13 +82,13 @@ static void multiply(float matrix[WIDTH][WIDTH], const float *in, float *out)
 static void told(void)
 {
     memrec_pool_state(pool, (uint64_t)__builtin_popcountll(pool_bits) * sizeof(struct block),
-                      BLOCKS * sizeof(struct block));
+                      (size_t)block_count * sizeof(struct block));
 }
 
 /* A free block, or NULL. */
 static struct block *take_block(void)
 {
-    for (int i = 0; i < BLOCKS; i++)
+    for (int i = 0; i < block_count; i++)
         if (!(pool_bits >> i & 1)) {
             pool_bits |= UINT64_C(1) << i;
             told();
@@ -149,7 +150,7 @@ static void end_request(struct request *r, enum memrec_end end)
     for (int i = 0; i < BLOCKS_EACH && r->blocks[i]; i++)
         pool_bits &= ~(UINT64_C(1) << (r->blocks[i] - pool_blocks));
     told();
-    memrec_pool_slots(pool, &pool_bits, BLOCKS);
+    memrec_pool_slots(pool, &pool_bits, (uint64_t)block_count);
     memrec_span_end(r->span, end);
     memset(r->blocks, 0, sizeof r->blocks);
     r->running = 0;
@@ -180,14 +181,16 @@ int main(int argc, char **argv)
     int requests = argc > 1 ? atoi(argv[1]) : 12, tokens = argc > 2 ? atoi(argv[2]) : 200, next = 0;
     struct request places[AT_ONCE] = {{0}};
 
-    if (tokens < 4 || tokens > BLOCKS * BLOCK_TOKENS)
+    block_count = argc > 3 ? atoi(argv[3]) : block_count;
+    if (block_count < 1 || block_count > BLOCKS_MAX || tokens < 4 ||
+        tokens > block_count * BLOCK_TOKENS)
         return 2;
-    pool_blocks = malloc(BLOCKS * sizeof *pool_blocks);
+    pool_blocks = malloc((size_t)block_count * sizeof *pool_blocks);
     pool = memrec_pool("kv", &(struct memrec_pool_facts){
                                  .kind = MEMREC_POOL_SLAB,
                                  .slot_bytes = sizeof(struct block),
-                                 .capacity_bytes = BLOCKS * sizeof(struct block),
-                                 .capacity_slots = BLOCKS,
+                                 .capacity_bytes = (size_t)block_count * sizeof(struct block),
+                                 .capacity_slots = (uint64_t)block_count,
                              });
     load_model();
     for (int ended = 0, may_start = 1; ended < requests;) {

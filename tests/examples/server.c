@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* server.c -- a server that tells the recorder its requests as spans, and its pool of database connections.
  *
- *   server [requests] [leak]      default: 2000, over four sockets, one thread each
+ *   server [requests] [leak] [connections=N]      default: 2000, over four sockets, one thread each; 2
  *
- * A request for rows waits for one of two connections; one for the health of the server does not, and fails when
+ * A request for rows waits for one of the connections; one for the health of the server does not, and fails when
  * there is none. With `leak` each request for rows leaves its session behind: `memanalyze report spans` lists what
  * finished requests left, and `leaks` says where.
  *
@@ -17,11 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CLIENTS = 4, CONNECTIONS = 2, ROWS = 5, ROW_BYTES = 200, SESSION_BYTES = 1000 };
+enum { CLIENTS = 4, ROWS = 5, ROW_BYTES = 200, SESSION_BYTES = 1000 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t given_back = PTHREAD_COND_INITIALIZER;
-static unsigned taken;
+static unsigned taken, connections = 2;
 static int requests = 2000, leak;
 static memrec_pool_id pool;
 static memrec_name_id request_kind, query_kind, rows_label, health_label;
@@ -40,17 +40,17 @@ static int take_connection(int may_wait)
     uint64_t start_ns = now_ns();
 
     pthread_mutex_lock(&lock);
-    if (taken == CONNECTIONS) {
+    if (taken == connections) {
         if (!may_wait) {
             pthread_mutex_unlock(&lock);
             memrec_pool_exhausted(pool);
             return 0;
         }
-        while (taken == CONNECTIONS)
+        while (taken == connections)
             pthread_cond_wait(&given_back, &lock);
         memrec_pool_wait(pool, now_ns() - start_ns);
     }
-    memrec_pool_state(pool, ++taken, CONNECTIONS);
+    memrec_pool_state(pool, ++taken, connections);
     pthread_mutex_unlock(&lock);
     return 1;
 }
@@ -58,7 +58,7 @@ static int take_connection(int may_wait)
 static void give_connection(void)
 {
     pthread_mutex_lock(&lock);
-    memrec_pool_state(pool, --taken, CONNECTIONS);
+    memrec_pool_state(pool, --taken, connections);
     pthread_cond_signal(&given_back);
     pthread_mutex_unlock(&lock);
 }
@@ -145,16 +145,20 @@ int main(int argc, char **argv)
     int sockets[CLIENTS][2];
     long total = 0, *sum;
 
-    for (int i = 1; i < argc; i++)
-        strcmp(argv[i], "leak") ? (requests = atoi(argv[i])) : (leak = 1);
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "leak"))
+            leak = 1;
+        else if (sscanf(argv[i], "connections=%u", &connections) != 1)
+            requests = atoi(argv[i]);
+    }
     request_kind = memrec_name("request", 7);
     query_kind = memrec_name("query", 5);
     rows_label = memrec_name("GET /rows", 9);
     health_label = memrec_name("GET /health", 11);
     pool = memrec_pool("database", &(struct memrec_pool_facts){.kind = MEMREC_POOL_CONNECTION,
                                                                .slot_bytes = 1,
-                                                               .capacity_bytes = CONNECTIONS,
-                                                               .capacity_slots = CONNECTIONS});
+                                                               .capacity_bytes = connections,
+                                                               .capacity_slots = connections});
     for (int i = 0; i < CLIENTS; i++)
         if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets[i]) != 0 ||
             pthread_create(&threads[0][i], NULL, server, &sockets[i][0]) != 0 ||
