@@ -417,21 +417,6 @@ SELECT p.run_id, 'end.rss_bytes', 'bytes', p.rss_bytes, p.rss_bytes, p.rss_bytes
 FROM process_tick AS p
 JOIN (SELECT run_id, MAX(time_ns) AS time_ns FROM process_tick WHERE rss_bytes IS NOT NULL GROUP BY run_id) AS l
     ON l.run_id = p.run_id AND l.time_ns = p.time_ns
--- of the resident set: what the allocator holds and does not use, and what nobody knows
-UNION ALL
-SELECT m.run_id, n.moment || n.name, 'bytes', SUM(p.bytes), SUM(p.bytes_low), SUM(p.bytes_high), NULL
-FROM rss_moment AS m
-JOIN rss_part AS p ON p.run_id = m.run_id AND p.time_ns = m.time_ns AND p.bytes IS NOT NULL
-JOIN (
-    SELECT 'peak.' AS moment, 'free_bytes' AS name UNION ALL SELECT 'end.', 'free_bytes'
-    UNION ALL SELECT 'peak.', 'unexplained_bytes' UNION ALL SELECT 'end.', 'unexplained_bytes'
-) AS n
-    ON CASE n.moment WHEN 'peak.' THEN m.is_peak ELSE m.is_end END = 1
-    AND CASE n.name
-        WHEN 'free_bytes' THEN p.part IN ('thread_caches', 'free_partial', 'free_dirty', 'free_top')
-        ELSE p.part = 'unexplained'
-    END
-GROUP BY m.run_id, n.moment, n.name
 -- what was allocated: the exact counters, else the samples; in all and by unit of work
 UNION ALL
 SELECT a.run_id, a.name || COALESCE('_per_' || w.unit, ''),
