@@ -25,6 +25,9 @@ enum {
     OPTION_ALL,
     OPTION_RUN,
     OPTION_BASE_RUN,
+    OPTION_FROM,
+    OPTION_TO,
+    OPTION_AFTER,
 };
 
 static const struct command_option options[] = {
@@ -46,6 +49,10 @@ static const struct command_option options[] = {
     [OPTION_ALL] = {"all", 'a', NULL, "also what did not change"},
     [OPTION_RUN] = {"run", 'r', "ID", "the run of the later recording (default: the first)"},
     [OPTION_BASE_RUN] = {"base-run", 0, "ID", "the run of the earlier one (default: the first)"},
+    [OPTION_FROM] = {"from", 0, "WHEN", "one recording: from this mark or time on, as in 1.5s"},
+    [OPTION_TO] = {"to", 0, "WHEN",
+                   "... until this one: what appeared in between (default: the end)"},
+    [OPTION_AFTER] = {"after", 0, "WHEN", "... and was still there then (default: the end)"},
     {0},
 };
 
@@ -301,12 +308,95 @@ static status print_parts(const struct request *request, struct compare *compare
     return OK;
 }
 
+/* ---- one recording ------------------------------------------------------------------------- */
+
+/* A mark of this name, the first not before `earliest`, or a time: 1.5s, 200ms, 3min. */
+static status find_moment(struct db *db, int64_t run, const char *text, int64_t earliest,
+                          int64_t *out)
+{
+    static const struct {
+        const char *name;
+        double factor;
+    } units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 60e9}, {"h", 3600e9}};
+    struct statement *select;
+    bool has_row;
+    char *end;
+
+    TRY(db_prepare(db,
+                   "SELECT MIN(time_ns) FROM mark WHERE name = ?1 AND time_ns >= ?2"
+                   " AND run_id = COALESCE(?3, (SELECT MIN(id) FROM run)) HAVING COUNT(*) > 0",
+                   &select));
+    db_bind_string(select, 1, text);
+    db_bind_int(select, 2, earliest);
+    if (run) {
+        db_bind_int(select, 3, run);
+    }
+    TRY(db_step(select, &has_row));
+    if (has_row) {
+        *out = db_int(select, 0);
+        db_reset(select);
+        return OK;
+    }
+    double number = strtod(text, &end);
+    for (size_t i = 0; end != text && i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(units[i].name, end) == 0 && number >= 0 && number * units[i].factor < 9e18) {
+            *out = (int64_t)(number * units[i].factor);
+            return OK;
+        }
+    }
+    diag_error("there is no mark \"%s\"%s, and it is no time such as 1.5s", text,
+               earliest > 0 ? " after the moment before" : "");
+    diag_hint("memanalyze query FILE 'SELECT time_ns, name FROM mark' lists the marks.");
+    return (status){STATUS_USAGE};
+}
+
+/* What appeared between two moments of one run, and what of it stayed. */
+static status compare_moments(const struct request *request, const struct catalog *catalog)
+{
+    static const struct {
+        int option;
+        const char *number;
+    } moments[] = {{OPTION_FROM, "$2"}, {OPTION_TO, "$3"}, {OPTION_AFTER, "$4"}};
+    struct render_options out = render_options_for(stdout, request->format);
+    const struct catalog_report *report = catalog_find(catalog, "diff_within");
+    int64_t run = run_of(request->values[OPTION_RUN]), moment = 0;
+    struct compare compare;
+    struct bound bound;
+
+    if (!report || !bind_all(request, report, &bound)) {
+        return (status){STATUS_USAGE};
+    }
+    TRY(compare_open(request->paths, 1, &compare));
+    status result = OK;
+    for (size_t i = 0; i < 3 && result.code == STATUS_OK; i++) {
+        const char *value = request->values[moments[i].option];
+
+        if (value) {
+            result = find_moment(compare.db, run, value, moment, &moment);
+            bound.values[bound.count++] = (struct query_parameter){
+                moments[i].number, {.kind = CELL_INTEGER, .integer = moment}};
+        }
+    }
+    if (result.code == STATUS_OK && out.format == RENDER_TABLE) {
+        result = report_head_run(compare.db, &out, request->paths[0], run);
+    }
+    if (result.code == STATUS_OK) {
+        result = report_rows_print(compare.db, report, bound.values, bound.count, &out);
+    }
+    bool incomplete = compare.incomplete;
+    compare_close(&compare);
+    return result.code == STATUS_OK && incomplete ? (status){STATUS_INCOMPLETE} : result;
+}
+
+/* ---- two or three --------------------------------------------------------------------------- */
+
 static status compare_runs(const struct request *request, const struct catalog *catalog)
 {
     struct render_options out = render_options_for(stdout, request->format);
     bool alone = request->format != RENDER_TABLE && request->format != RENDER_JSON;
     unsigned show = request->show ? request->show : alone ? SHOW_SITES : SHOW_ALL;
     const struct catalog_report *work = catalog_find(catalog, "diff_work");
+    const struct catalog_report *kept = catalog_find(catalog, "diff_kept");
     struct compare compare;
     status result = OK;
 
@@ -318,10 +408,12 @@ static status compare_runs(const struct request *request, const struct catalog *
     if (request->format == RENDER_TABLE) {
         result = print_runs(request, &compare, &out);
     }
-    if (result.code == STATUS_OK && work) {
+    if (result.code == STATUS_OK && compare.count == 3) {
+        result = kept ? print_part(request, &compare, kept, "What the action left", &out) : FAIL;
+    } else if (result.code == STATUS_OK && work) {
         result = print_work(request, &compare, work, &out);
     }
-    if (result.code == STATUS_OK) {
+    if (result.code == STATUS_OK && compare.count == 2) {
         result = print_parts(request, &compare, catalog, &out, show);
     }
     bool incomplete = compare.incomplete;
@@ -340,12 +432,17 @@ static int run_diff(const struct command *command, int argc, char **argv)
             return EXIT_USAGE;
         }
     }
-    if (request.path_count < 2) {
-        return command_usage_error(command, "diff needs two recordings, the earlier one first");
+    bool moments = request.values[OPTION_FROM] || request.values[OPTION_TO];
+    if (request.path_count < 2 && !(moments && request.path_count == 1)) {
+        return command_usage_error(command, "diff needs two recordings, the earlier one first; or "
+                                            "one, and --from and --to");
+    }
+    if ((moments || request.values[OPTION_AFTER]) && request.path_count > 1) {
+        return command_usage_error(command, "--from, --to and --after are for one recording");
     }
     status result = catalog_open(&catalog);
     if (result.code == STATUS_OK) {
-        result = compare_runs(&request, &catalog);
+        result = moments ? compare_moments(&request, &catalog) : compare_runs(&request, &catalog);
         catalog_close(&catalog);
     }
     return command_exit(result);
@@ -354,17 +451,17 @@ static int run_diff(const struct command *command, int argc, char **argv)
 const struct command command_diff = {
     .name = "diff",
     .sentence = "compare two recordings",
-    .usage = "diff BEFORE AFTER [OPTION...]",
+    .usage = "diff BEFORE [ACTION] AFTER [OPTION...]",
     .options = options,
     .notes =
-        "BEFORE and AFTER are databases or traces; these are imported first. Sites are matched by "
-        "their\n"
-        "code, in a renamed or rebuilt program by the names of their functions, and compared by "
-        "equal\n"
-        "work. What chance or the tolerance explains is not shown.\n"
+        "Each is a database or a trace, which is imported first. Sites are matched by their code, in a\n"
+        "renamed or rebuilt program by the names of their functions, and compared by equal work.\n"
+        "What chance or the tolerance explains is not shown. Of three, diff shows what appeared in\n"
+        "ACTION and stayed; of one, with --from, what appeared since that moment and stayed.\n"
         "\n"
         "  memanalyze diff old.zst new.zst\n"
         "  memanalyze diff old.db new.db --per frame --by function\n"
-        "  memanalyze diff old.db new.db --show figures --all",
+        "  memanalyze diff idle.zst opened.zst closed.zst\n"
+        "  memanalyze diff run.zst --from \"level loaded\" --to 90s --after 2min",
     .run = run_diff,
 };

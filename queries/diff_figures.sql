@@ -135,14 +135,17 @@ scaled AS (
                ELSE 1.0
            END AS other_factor,
            CASE
-               WHEN p.name LIKE 'recorder.%' OR p.name LIKE 'loss.%' THEN 'unjudged'
-               WHEN p.name LIKE 'alloc.%' AND COALESCE(p.per, '') <> c.unit
-                   AND NOT (c.unit = 'run' AND p.per IS NULL) THEN 'unjudged'
-               WHEN p.name LIKE 'alloc.%' THEN 'judged'
-               WHEN p.name LIKE '%.count' AND p.name NOT LIKE 'leak.%' THEN 'unjudged'
-               WHEN p.name LIKE '%.max' OR p.name LIKE '%.max.%' OR p.name = 'leak.growing' THEN 'unjudged'
+               WHEN p.name LIKE '%.max' OR p.name LIKE '%.max.%' OR p.name LIKE 'recorder.%' THEN 'unjudged'
                WHEN p.unit IN ('ns', 'ratio') THEN 'timing'
-               ELSE 'judged'
+               WHEN p.name LIKE 'alloc.%'
+               THEN CASE WHEN p.per = c.unit OR (c.unit = 'run' AND p.per IS NULL) THEN 'judged' ELSE 'unjudged' END
+               -- what a program does of itself; not what is left over, foreseen, or counts its work
+               WHEN p.name IN ('peak.live_bytes', 'peak.live_blocks', 'end.live_bytes', 'end.live_blocks', 'peak.rss_bytes',
+                               'end.rss_bytes', 'leak.count', 'leak.bytes_per_hour')
+                   OR p.name LIKE 'frame.%' OR p.name LIKE 'span.bytes%' OR p.name LIKE 'span.alloc_bytes.%'
+                   OR p.name LIKE 'eval.alloc_bytes.%' OR p.name LIKE 'pool.%'
+               THEN CASE WHEN p.name LIKE '%.count' AND p.name <> 'leak.count' THEN 'unjudged' ELSE 'judged' END
+               ELSE 'unjudged'
            END AS kind
       FROM paired p
      CROSS JOIN cut c

@@ -63,8 +63,14 @@ ask a.zst --budget broken.ini --budget sites.sql
 for format in json junit github; do
     ask a.zst --budget broken.ini --budget sites.sql --format $format
 done
-ask same.zst --baseline a.zst
-ask shorter.zst --baseline a.zst --format github
-ask more.zst --baseline a.zst
-ask more.zst --baseline a.zst --tolerance 60%
-ask leak.zst --baseline a.zst --format github
+grown() { # RECORDING OPTION...: what grew beyond the baseline
+    memanalyze check "$@" --baseline a.zst --format github >grown.out
+    echo "exit $?"
+    grep '^::' grown.out
+}
+grown same.zst
+grown shorter.zst
+grown more.zst
+grown more.zst --tolerance 60%
+grown leak.zst
+memanalyze check more.zst --baseline a.zst | grep -E 'baseline|span|rss|grew'

@@ -21,6 +21,11 @@ INSERT INTO stack VALUES
  (3, '00000000000000000000000000000003', 2, 0, 'load_config', 'main', 'load_config < main', 'main;load_config', 'a0000000000000000000000000000003'),
  (4, '00000000000000000000000000000004', 4, 1, 'parse_line', 'reload', 'parse_line < reload < serve < main', 'main;serve;reload;parse_line', 'a0000000000000000000000000000004');
 -- samples of 100 bytes: weight 655.86, so each stands for 65586 bytes, and bytes_var is nearly bytes_sq
+-- all of run 2, and two of run 1
+INSERT INTO sample (id, run_id, stack_id, thread_id, birth_ns, death_ns, address, size_bytes, usable_bytes, interval_bytes, weight, kind) VALUES
+ (1, 2, 1, 4, 1500000, 1800000, 4096, 300, 304, NULL, 1, 'malloc'), (2, 2, 1, 4, 100000, NULL, 8192, 100, 104, NULL, 1, 'malloc'),
+ (3, 2, 1, 4, 200000, NULL, 12288, 200, 208, NULL, 1, 'malloc'), (4, 1, 2, 1, 2000000000, 3000000000, 4096, 100, 104, 65536, 655.86, 'malloc'),
+ (5, 1, 1, 1, 2500000000, NULL, 8192, 100, 104, 65536, 655.86, 'malloc');
 INSERT INTO stack_stat VALUES
  (1, 'allocated', 1, 400, 26234400, 1720608985600, 1717985000000, 262344, 172060898, 171798500, 1000000, 9990000000),
  (1, 'allocated', 2, 800, 52468800, 3441217971200, 3435970000000, 52468, 3441217, 3435970, 2000000, 9980000000),
