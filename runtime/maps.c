@@ -165,15 +165,14 @@ enum mr_map_owner mr_maps_owner(uintptr_t address)
 size_t mr_maps_copy(enum mr_map_owner owner, struct mr_range *out)
 {
     size_t count = 0;
-    for (uint32_t i = 0; i < used(owner); i++) {
+    for (uint32_t i = used(owner); i-- > 0;) { /* the kernel maps downwards: mostly they rise */
         uint64_t word = mr_load_relaxed(&table[owner].range[i]);
         if (!word)
             continue;
         struct pages pages = unpack(word);
         struct mr_range range = {pages.first << PAGE_SHIFT, pages.end << PAGE_SHIFT};
         size_t at = count++;
-        for (; at > 0 && out[at - 1].start > range.start;
-             at--) /* mostly in order: mapped downwards, kept joined */
+        for (; at > 0 && out[at - 1].start > range.start; at--)
             out[at] = out[at - 1];
         out[at] = range;
     }

@@ -3,7 +3,8 @@
  *
  * The C library's own mappings do not pass here: what its malloc maps, and thread stacks, are told apart by other means
  * (residence.h). Kept from the first call on, recorded or not, for the memory outlives a session. Thread-safe and
- * lock-free: a range is one word. What finds no room is counted and not told apart.              */
+ * lock-free: a range is one word. A call looks at each range, which is nothing next to the system call it belongs to
+ * unless there are hundreds. What finds no room is counted and not told apart.                    */
 #ifndef MEMREC_MAPS_H
 #define MEMREC_MAPS_H
 

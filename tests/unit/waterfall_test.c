@@ -3,6 +3,7 @@
  * what is not told stays unknown, and each figure moves the part that it speaks of.               */
 #include "check.h"
 #include "waterfall.h"
+#include "waterfall_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -231,8 +232,64 @@ static void test_closes(void)
     }
 }
 
+/* Looks at moments whose events come later, more of them than are kept: what was alive at each is what was, and the largest
+ * and the last are kept. */
+static void test_moments(void)
+{
+    enum { LOOKS = 3000, AHEAD = 7, LARGEST = 1234 };
+    static struct waterfall_rows rows;
+    struct rollup *rollup = NULL;
+    bool largest = false;
+
+    if (!CHECK_EQ(rollup_open(&rollup).code, STATUS_OK)) {
+        return;
+    }
+    rollup_start(rollup, LOOKS * 10, 1);
+    waterfall_rows_begin(&rows);
+    for (unsigned i = 0; i < LOOKS; i++) {
+        const struct rollup_block block = {.birth_ns = i * 10 + 5,
+                                           .size_bytes = 100,
+                                           .extra_bytes = 10,
+                                           .stack_id = 1,
+                                           .weight = 1};
+        const struct rollup_block object = {
+            .birth_ns = i * 10 + 5, .size_bytes = 1000, .stack_id = 1, .weight = 1};
+
+        if (i % AHEAD == 0) { /* a block of a trace: gauges before events */
+            for (unsigned k = i; k < i + AHEAD && k < LOOKS; k++) {
+                waterfall_rows_look(&rows, k * 10 + 8, k == LARGEST ? 1000000 : k % 50);
+            }
+        }
+        if (block.birth_ns >= rows.next_ns) {
+            waterfall_rows_pass(&rows, block.birth_ns, rollup);
+        }
+        CHECK_EQ(rollup_alloc(rollup, &block).code, STATUS_OK);
+        if (i % 10 == 0) {
+            waterfall_rows_object(&rows, &object, 1);
+            CHECK_EQ(rollup_alloc(rollup, &object).code, STATUS_OK);
+        }
+    }
+    waterfall_rows_pass(&rows, UINT64_MAX, rollup);
+    CHECK(rows.looks.count > WATERFALL_MOMENTS_MAX / 3 &&
+          rows.looks.count <= WATERFALL_MOMENTS_MAX);
+    CHECK_EQ(rows.looks.waiting, rows.looks.count);
+    for (uint32_t i = 0; i < rows.looks.count; i++) {
+        const struct waterfall_moment *moment = &rows.looks.moments[i];
+
+        CHECK(i == 0 || moment[-1].time_ns < moment->time_ns);
+        CHECK_EQ(moment->live.bytes, (moment->time_ns / 10 + 1) * 100);
+        CHECK_EQ(moment->live.usable, (moment->time_ns / 10 + 1) * 110);
+        CHECK_EQ(moment->live.blocks, moment->time_ns / 10 + 1);
+        largest = largest || moment->time_ns == LARGEST * 10 + 8;
+    }
+    CHECK(largest);
+    CHECK_EQ(rows.looks.moments[rows.looks.count - 1].time_ns, (LOOKS - 1) * 10 + 8);
+    rollup_close(rollup);
+}
+
 int main(void)
 {
+    test_moments();
     test_parts();
     test_fit();
     test_unknown();
