@@ -61,7 +61,7 @@ chosen AS (
            END AS period
       FROM asked a
 ),
-level AS (
+level AS MATERIALIZED (
     SELECT k.*, c.risk, c.one_in, c.period, c.wanted,
            CASE k.measure
                WHEN 'rss' THEN 'resident'
@@ -84,7 +84,7 @@ level AS (
        AND r.risk = c.risk
      WHERE k.measure <> 'pool'
 ),
-process AS (
+process AS MATERIALIZED (
     SELECT l.*,
            CASE
                WHEN bytes_at_risk > maximum THEN bytes_at_risk
@@ -144,7 +144,7 @@ filled AS (
      CROSS JOIN chosen c
      WHERE COALESCE(c.wanted, c.cgroup) IS NOT NULL
 ),
-sized AS (
+sized AS MATERIALIZED (
     SELECT s.*, p.name, p.number,
            CASE WHEN s.unit = 'bytes' THEN s.size ELSE 0 END AS bytes,
            -- what it takes of the resident set already
@@ -181,7 +181,7 @@ given AS (
       FROM sized s
       LEFT JOIN budget b ON TRUE
 ),
-planned AS (
+planned AS MATERIALIZED (
     SELECT n.*, c.wanted, p.p50,
            ROW_NUMBER() OVER (
                ORDER BY CASE WHEN n.spans < 10 THEN 1 ELSE 0 END, n.held_bytes * n.in_flight DESC,

@@ -35,7 +35,7 @@ chosen AS (
                AS pool_risk
       FROM asked a
 ),
-level AS (
+level AS MATERIALIZED (
     SELECT k.*, r.bytes AS bytes_at_risk,
            ROW_NUMBER() OVER (ORDER BY CASE k.measure WHEN 'rss' THEN 1 ELSE 2 END) AS order_of
       FROM capacity k
@@ -47,7 +47,7 @@ level AS (
        AND r.risk = c.risk
      WHERE k.measure IN ('rss', 'live')
 ),
-process AS (
+process AS MATERIALIZED (
     SELECT l.*,
            CASE
                WHEN bytes_at_risk > maximum THEN bytes_at_risk
@@ -57,7 +57,7 @@ process AS (
       FROM level l
      WHERE order_of = 1
 ),
-sized AS (
+sized AS MATERIALIZED (
     SELECT s.*, p.name, p.number,
            CASE WHEN s.unit = 'bytes' THEN s.size ELSE 0 END AS bytes,
            CASE

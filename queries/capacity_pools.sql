@@ -27,15 +27,18 @@
 --           pool is reset; else nothing above the capacity was ever seen. Waiting and refusals are
 --           Erlang's formulas for requests that come at random; as many connections as spans were
 --           ever in flight are enough.
-WITH chosen AS (
+WITH grid (risk) AS (
+    VALUES (0.5), (0.25), (0.1), (0.05), (0.025), (0.01), (0.001), (0.0001)
+),
+chosen AS (
     SELECT id,
            COALESCE((SELECT MAX(risk)
-                       FROM (SELECT DISTINCT risk FROM pool_size) AS grid
+                       FROM grid
                       WHERE risk * COALESCE(CAST($4 AS BIGINT), 10) < 1.000001), 0.0001) AS risk
       FROM run
      WHERE id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
 ),
-pooled AS (
+pooled AS MATERIALIZED (
     SELECT s.*, p.name, p.number,
            -- no more connections are asked for than spans are in flight
            CASE
@@ -160,12 +163,13 @@ SELECT t.name AS pool,
            ELSE ''
        END AS note
   FROM tried t
-  LEFT JOIN (
-      SELECT run_id, pool_id, MAX(overflow_count) AS overflow_count, MAX(wait_count) AS wait_count,
-             MAX(exhausted_count) AS exhausted_count
-        FROM pool_tick
-       GROUP BY run_id, pool_id
-  ) AS k ON k.run_id = t.run_id AND k.pool_id = t.pool_id
+  LEFT JOIN pool_tick k
+    ON k.run_id = t.run_id
+   AND k.pool_id = t.pool_id
+   AND k.time_ns = (SELECT MAX(m.time_ns)
+                      FROM pool_tick m
+                     WHERE m.run_id = t.run_id
+                       AND m.pool_id = t.pool_id)
   LEFT JOIN pool_wait w
     ON w.run_id = t.run_id
    AND w.pool_id = t.pool_id

@@ -344,12 +344,10 @@ FROM (
             END AS censored
         FROM pool AS p
         JOIN capacity AS c ON c.run_id = p.run_id AND c.measure = 'pool' AND c.subject_id = p.id
-        JOIN (
-            SELECT run_id, pool_id, MAX(exhausted_count) AS exhausted_count, MAX(overflow_count) AS overflow_count,
-                MAX(wait_count) AS wait_count, MAX(reset_count) AS reset_count
-            FROM pool_tick
-            GROUP BY run_id, pool_id
-        ) AS t ON t.run_id = p.run_id AND t.pool_id = p.id
+        -- counts only grow
+        JOIN pool_tick AS t
+            ON t.run_id = p.run_id AND t.pool_id = p.id
+            AND t.time_ns = (SELECT MAX(m.time_ns) FROM pool_tick AS m WHERE m.run_id = p.run_id AND m.pool_id = p.id)
     ) AS f
     JOIN (
         SELECT 0.5 AS risk UNION ALL SELECT 0.25 UNION ALL SELECT 0.1 UNION ALL SELECT 0.05 UNION ALL SELECT 0.025
