@@ -16,6 +16,7 @@ static const struct command *const commands[] = {
     &command_query,
     &command_export,
     &command_html,
+    &command_watch,
     &command_info,
     &command_recover,
     NULL,

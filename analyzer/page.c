@@ -161,13 +161,33 @@ status page_write_data(struct db *db, const struct catalog *catalog, int64_t run
     return OK;
 }
 
+/* Up to `mark`, which is left out; returns what is behind it. */
+static const char *put_until(const char *text, const char *mark, FILE *out)
+{
+    const char *end = strstr(text, mark);
+
+    fwrite(text, 1, (size_t)(end - text), out);
+    return end + strlen(mark);
+}
+
 status page_write(struct db *db, const struct catalog *catalog, int64_t run, FILE *out)
 {
-    static const char mark[] = "<!-- data -->";
-    const char *data = strstr(embedded_page, mark);
+    const char *rest = put_until(embedded_page, "<!-- data -->", out);
 
-    fwrite(embedded_page, 1, (size_t)(data - embedded_page), out);
     TRY(page_write_data(db, catalog, run, out));
-    fputs(data + sizeof mark - 1, out);
+    fputs(rest, out);
+    return OK;
+}
+
+status page_write_live(struct db *db, const struct catalog *catalog, int64_t run, FILE *out)
+{
+    const char *rest = put_until(embedded_page, "<html ", out);
+
+    fputs("<html data-live=\"yes\" ", out);
+    rest = put_until(rest, "default-src 'none';", out);
+    fputs("default-src 'none'; connect-src 'self';", out);
+    rest = put_until(rest, "<!-- data -->", out);
+    TRY(page_write_data(db, catalog, run, out));
+    fputs(rest, out);
     return OK;
 }

@@ -18,6 +18,10 @@ struct db;
 STATUS_MUST_USE status page_write(struct db *db, const struct catalog *catalog, int64_t run,
                                   FILE *out);
 
+/* The same for a server that says when there are other data: the page asks it, and nobody else, for them. */
+STATUS_MUST_USE status page_write_live(struct db *db, const struct catalog *catalog, int64_t run,
+                                       FILE *out);
+
 /* Writes its JSON alone. */
 STATUS_MUST_USE status page_write_data(struct db *db, const struct catalog *catalog, int64_t run,
                                        FILE *out);

@@ -18,7 +18,8 @@ const RESIDENT = [ // name, parts of rss_part, colour, pattern
 ];
 
 // The readings of the resident set: time, all of it, and bytes by RESIDENT.
-const residentMoments = (() => {
+let residentMoments;
+derived.push(() => {
     const place = new Map(RESIDENT.flatMap(([, parts], i) => parts.map(part => [part, i])));
     const moments = [];
     for (const row of chartRows("resident")) {
@@ -28,8 +29,8 @@ const residentMoments = (() => {
         moments.at(-1).parts[place.get(row.part) ?? RESIDENT.length - 1] += row.bytes ?? 0;
         moments.at(-1).named[row.part] = row.bytes;
     }
-    return moments;
-})();
+    residentMoments = moments;
+});
 
 function largest(rows, time, value, from, to) {
     let most = 0;

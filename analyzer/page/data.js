@@ -20,17 +20,28 @@ class Table {
     meaning(column) { return this.at.has(column) ? this.columns[this.at.get(column)][2] : ""; }
 }
 
-const page = JSON.parse(document.getElementById("data").textContent);
-const charts = new Map(page.charts.map(raw => [raw.name, new Table(raw)]));
-const reports = new Map(page.reports.map(raw => [raw.name, new Table(raw)]));
+let page, charts, reports, facts, whole = [0, 1];
 const chartRows = name => charts.get(name)?.records ?? [];
 const reportRows = name => reports.get(name)?.records ?? [];
-const facts = chartRows("facts")[0] ?? { duration_ns: 1 };
-const whole = [0, Math.max(facts.duration_ns, 1)];
 
 // The time that everything is about, and the moment under the pointer; listeners are asked once per picture.
 const selection = { range: whole.slice(), hover: null };
 const listeners = new Set();
+const derived = []; // functions that compute what others need of new data
+
+// Takes data, the first or others of a run that goes on. What was selected stays, and goes on when it went to the end.
+function load(raw) {
+    const [from, to] = selection.range, atEnd = to >= whole[1], all = isWhole();
+    page = raw;
+    charts = new Map(page.charts.map(table => [table.name, new Table(table)]));
+    reports = new Map(page.reports.map(table => [table.name, new Table(table)]));
+    facts = chartRows("facts")[0] ?? { duration_ns: 1 };
+    whole = [0, Math.max(facts.duration_ns, 1)];
+    selection.range = all ? whole.slice() : atEnd ? [Math.max(0, whole[1] - (to - from)), whole[1]] : [from, to];
+    listeners.clear();
+    derived.forEach(compute => compute());
+}
+
 let asked = false;
 
 function changed() {

@@ -3,7 +3,8 @@
 // ---- flame graph and sites: what the stacks hold ----
 
 // Of each of the largest stacks: sums up to the begin of each step, and what was alive there.
-const seriesByStack = (() => {
+let seriesByStack;
+derived.push(() => {
     const made = new Map();
     for (const row of chartRows("site_series")) {
         if (!made.has(row.stack_id)) {
@@ -19,8 +20,8 @@ const seriesByStack = (() => {
     for (const sums of made.values()) {
         for (const column of [sums.alloc_bytes, sums.survivor_bytes, sums.alive]) for (let i = 1; i < column.length; i++) column[i] += column[i - 1];
     }
-    return made;
-})();
+    seriesByStack = made;
+});
 
 const MEASURES = { // name, what it is, whether the selected time can be cut out of it
     live: ["alive at the end", row => row.live_bytes, "survivor_bytes"],

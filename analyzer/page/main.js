@@ -4,13 +4,22 @@
 
 const RANGES = [["1 min", 60e9], ["5 min", 300e9], ["1 h", 3600e9], ["10 h", 36000e9]];
 
+// How the page gets on with its server; "": there is none.
+let live = "";
+
+function sayLive(words) {
+    live = words;
+    document.getElementById("live").textContent = words;
+}
+
 function head() {
     const name = facts.command_line || facts.executable || "a run";
     const how = [facts.pid ? "pid " + facts.pid : "", facts.host, facts.started_unix_ns ? new Date(facts.started_unix_ns / 1e6).toLocaleString() : "",
         units.ns(facts.duration_ns), facts.mode === "full" ? "every allocation" : `sampled every ${units.bytes(facts.interval_bytes ?? 0)}`];
+    document.getElementById("head").replaceChildren();
     document.title = `${name.split(" ")[0].split("/").at(-1)} – memanalyze`;
     document.getElementById("head").append(el("h1", {}, name.length > 160 ? name.slice(0, 160) + "…" : name), el("span", { class: "facts" }, how.filter(Boolean).join(" · ")),
-        el("span", { class: "controls" }, setChooser(),
+        el("span", { class: "controls" }, el("span", { id: "live", class: "good" }, live), setChooser(),
             RANGES.filter(([, span]) => span < whole[1]).map(([text, span]) => el("button", { onclick: () => selectRange(whole[1] - span, whole[1]), title: "the last " + text }, text)),
             el("button", { onclick: () => selectRange(...whole), title: "the whole run (Escape)" }, "all"),
             el("button", { onclick: () => chooseTheme(theme.dark ? "light" : "dark"), title: "light or dark" }, "◐")));
@@ -59,14 +68,45 @@ function reportsPanel() {
 const PANELS = ["verdicts", "process", "memory", "sites", "flame", "pressure", "gc", "frames", "work", "survival", "retained", "fragmentation", "capacity", "reports"];
 const HELP = [["j k", "next and previous panel"], ["space", "its table"], ["/", "find a function"], ["Esc", "the whole run"], ["drag", "select a time in any chart"]];
 
+// Draws everything of the data; what was open, and where one was, stays.
+function build() {
+    const main = document.getElementById("main"), top = scrollY;
+    const open = [...main.querySelectorAll("section")].filter(section => section.querySelector(".toggle")?.getAttribute("aria-expanded") === "true").map(section => section.id);
+    const unfolded = [...main.querySelectorAll("details[open] > summary b")].map(name => name.textContent);
+    head();
+    document.getElementById("overview").replaceChildren(overviewPlot().element);
+    main.replaceChildren(...[verdictsPanel, processPanel, residentPanel, sitesPanel, flamePanel, pressurePanel, collectionsPanel, framesPanel, workPanel,
+        survivalPanel, retainedPanel, fragmentationPanel, plannerPanel, reportsPanel].map(make => make()).filter(Boolean));
+    chooseSet(document.querySelector("header select").value);
+    for (const id of open) document.querySelector(`#${id} .toggle`)?.click();
+    for (const name of main.querySelectorAll("details > summary b")) if (unfolded.includes(name.textContent)) name.closest("details").open = true;
+    scrollTo(0, top);
+    changed();
+}
+
+// While a recording goes on: the server says when there is more.
+function follow() {
+    const events = new EventSource("events" + location.search);
+    let fetching = false;
+    events.onmessage = async () => {
+        if (fetching || document.hidden) return;
+        fetching = true;
+        try {
+            load(await (await fetch("data" + location.search)).json());
+            build();
+        } finally {
+            fetching = false;
+        }
+    };
+    events.onopen = () => sayLive("● live");
+    events.onerror = () => sayLive("○ not followed any more");
+}
+
 function start() {
     const main = document.getElementById("main");
     theme.set(memory.get("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
-    head();
-    document.getElementById("overview").append(overviewPlot().element);
-    main.append(...[verdictsPanel, processPanel, residentPanel, sitesPanel, flamePanel, pressurePanel, collectionsPanel, framesPanel, workPanel,
-        survivalPanel, retainedPanel, fragmentationPanel, plannerPanel, reportsPanel].map(make => make()).filter(Boolean));
-    chooseSet(document.querySelector("header select").value);
+    load(JSON.parse(document.getElementById("data").textContent));
+    build();
     document.getElementById("foot").append(...HELP.flatMap(([key, what]) => [el("kbd", {}, key), ` ${what}  `]), el("p", {}, `memanalyze ${page.version}. This page is one file and asks nobody for anything.`));
     document.addEventListener("keydown", event => {
         const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName), panels = [...main.children].filter(section => !section.hidden), here = panels.indexOf(event.target.closest?.("section"));
@@ -93,3 +133,4 @@ function start() {
 }
 
 start();
+if (document.documentElement.dataset.live) follow();
