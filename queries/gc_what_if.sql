@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- gc_what_if: had a heap been allowed half, twice or four times as much: collections, pauses, peak.
 --
--- Reads:    run, heap, gc
+-- Reads:    run, heap, gc, heap_usage
 -- Params:
 --   $1 run      ID     the run's id (default: the first)
 --   $2 percent  COUNT  one more limit, in percent of what it was
@@ -42,7 +42,8 @@ WITH chosen AS (
 -- grows and the limit grows with it, each step is longer than the one before, so it is steps of a geometric
 -- series that are counted: ln(live'/live) / ln(1 + growth (f used - live) / live). A collection costs what it did there:
 -- what it visits is what lives. Those that the program asks for stay. Point: the law that varies less, of both; the
--- interval covers both, 1.96 standard deviations of the collections' parts, and one collection at each end.
+-- interval covers both, 1.96 standard deviations of the collections' parts, a fortieth of them, by which one run differs
+-- from the next, one collection at each end. A heap that is given its room at once also skips those of its start.
 percent (p) AS (
     SELECT CAST(50 AS BIGINT)
      UNION SELECT 100
@@ -51,9 +52,12 @@ percent (p) AS (
      UNION SELECT COALESCE(CAST($2 AS BIGINT), 100)
 ),
 counted AS MATERIALIZED (
-    SELECT g.heap_id, g.pause_ns, g.used_before_bytes, g.used_after_bytes,
+    SELECT g.heap_id, g.number, g.pause_ns, g.used_before_bytes,
+           -- before a lazy sweeper is done it is too much
+           CASE WHEN g.approximate = 0 THEN g.used_after_bytes END AS used_after_bytes,
            LAG(g.used_after_bytes) OVER (PARTITION BY g.heap_id ORDER BY g.number) AS left_bytes,
            LAG(g.number) OVER (PARTITION BY g.heap_id ORDER BY g.number) AS before,
+           ROW_NUMBER() OVER (PARTITION BY g.heap_id ORDER BY g.number DESC) AS next_place,
            CASE
                WHEN g.reason IS NULL THEN 0
                WHEN LOWER(g.reason) LIKE '%explicit%' OR LOWER(g.reason) LIKE '%asked%'
@@ -68,7 +72,7 @@ counted AS MATERIALIZED (
 ),
 -- one that was asked for began before the room was full, so it says nothing of the limit
 stepped AS MATERIALIZED (
-    SELECT heap_id, asked, pause_ns, used_before_bytes * 1.0 AS used,
+    SELECT heap_id, asked, pause_ns, number, next_place, used_before_bytes * 1.0 AS used,
            CASE WHEN before IS NULL THEN 0.0 ELSE left_bytes * 1.0 END AS live,
            used_after_bytes * 1.0 AS next_live,
            -- the logarithm of a step, where what lives grows
@@ -88,22 +92,50 @@ known AS MATERIALIZED (
            AVG(used) FILTER (WHERE asked = 0 AND live > 0) AS used,
            AVG(used * used) FILTER (WHERE asked = 0 AND live > 0) AS used_squared,
            AVG(used / NULLIF(live, 0)) FILTER (WHERE asked = 0 AND live > 0) AS ratio,
+           -- of the second half, when the start is over
+           SUM(used) FILTER (WHERE asked = 0 AND number >= next_place AND live > 0)
+               / NULLIF(SUM(live) FILTER (WHERE asked = 0 AND number >= next_place), 0) AS times_live,
            AVG(used / NULLIF(live, 0) * used / NULLIF(live, 0)) FILTER (WHERE asked = 0 AND live > 0)
                AS ratio_squared,
            MAX(used) AS peak,
            MAX(live / used) FILTER (WHERE asked = 0) AS fullest,
+           AVG(live / used) FILTER (WHERE asked = 0 AND live > 0) AS fullness,
+           MIN(next_live) AS least_live,
            SUM(used - live) AS allocated,
-           MAX(next_live) AS most_live,
+           COALESCE(MAX(next_live) FILTER (WHERE next_place = 1),
+                    MAX(next_live) FILTER (WHERE next_place = 2)) AS last_live,
            MAX(pause_ns) AS pause_max
       FROM stepped
      GROUP BY heap_id
+),
+-- what it held between collections, and last
+heap_end AS (
+    SELECT u.heap_id, MAX(u.used_bytes) AS peak,
+           MAX(u.used_bytes) FILTER (WHERE u.place = 1) AS end_used
+      FROM (
+          SELECT x.heap_id, x.used_bytes,
+                 ROW_NUMBER() OVER (PARTITION BY x.heap_id ORDER BY x.time_ns DESC) AS place
+            FROM heap_usage x
+            JOIN chosen c ON c.id = x.run_id
+           WHERE x.used_bytes IS NOT NULL
+      ) AS u
+     GROUP BY u.heap_id
 ),
 every AS (
     SELECT h.id AS heap_id, h.name, h.number, h.capacity_bytes,
            (SELECT COUNT(*) FROM counted n WHERE n.heap_id = h.id) AS collections,
            (SELECT COUNT(*) FROM gc g WHERE g.run_id = c.id AND g.heap_id = h.id) AS all_collections,
-           k.told, k.asked, k.paused, k.free_steps, k.peak, k.fullest, k.allocated, k.most_live,
-           k.pause_max,
+           k.told, k.asked, k.paused, k.free_steps, k.fullest, k.fullness, k.least_live, k.pause_max, k.times_live, k.last_live,
+           e.end_used,
+           CASE WHEN e.peak > k.peak THEN e.peak ELSE k.peak END AS peak,
+           CASE WHEN e.end_used > k.last_live THEN k.allocated + e.end_used - k.last_live
+                ELSE k.allocated END AS allocated,
+           -- at the end: what the last collection left, and as much of what came since as lived before
+           k.last_live + CASE WHEN e.end_used > k.last_live AND k.last_live > k.least_live
+                              THEN (e.end_used - k.last_live) * (k.last_live - k.least_live) / k.allocated
+                              ELSE 0 END AS end_live,
+           CASE WHEN k.last_live > k.least_live THEN (k.last_live - k.least_live) / k.allocated
+                ELSE 0 END AS growth,
            k.used_squared / (k.used * k.used) - 1 AS used_varies,
            k.ratio_squared / (k.ratio * k.ratio) - 1 AS ratio_varies,
            CASE
@@ -115,27 +147,26 @@ every AS (
       FROM heap h
       JOIN chosen c ON c.id = h.run_id
       LEFT JOIN known k ON k.heap_id = h.id
+      LEFT JOIN heap_end e ON e.heap_id = h.id
 ),
 -- how many collections stand for each recorded one, by both laws
 replaced AS MATERIALIZED (
-    SELECT s.heap_id, p.p, s.pause_ns, s.used, s.live,
+    SELECT s.heap_id, s.p, s.pause_ns, s.used,
+           CASE WHEN s.asked = 1 OR s.p = 100 THEN 1.0 ELSE (s.used - s.live) / s.room END AS steady,
            CASE
-               WHEN s.asked = 1 OR p.p = 100 THEN 1.0
-               WHEN p.p * s.used / 100 > s.live
-               THEN (s.used - s.live) / (p.p * s.used / 100 - s.live)
-           END AS steady,
-           CASE
-               WHEN s.asked = 1 OR p.p = 100 THEN 1.0
-               WHEN p.p * s.used / 100 > s.live
-               THEN CASE
-                        WHEN s.grown > 0
-                        THEN s.grown / LN(1 + (s.next_live - s.live) / (s.used - s.live)
-                                            * (p.p * s.used / 100 - s.live) / s.live)
-                        ELSE (s.used - s.live) / (p.p * s.used / 100 - s.live)
-                    END
+               WHEN s.asked = 1 OR s.p = 100 THEN 1.0
+               WHEN s.grown > 0
+               THEN s.grown / LN(1 + (s.next_live - s.live) / (s.used - s.live) * s.room / s.live)
+               ELSE (s.used - s.live) / s.room
            END AS growing
-      FROM stepped s
-     CROSS JOIN percent p
+      FROM (
+          -- a limit that grows leaves some room even where this one would not
+          SELECT t.*, p.p,
+                 CASE WHEN p.p * t.used / 100 - t.live > 0.05 * t.live
+                      THEN p.p * t.used / 100 - t.live ELSE 0.05 * t.live + 1 END AS room
+            FROM stepped t
+           CROSS JOIN percent p
+      ) AS s
 ),
 summed AS MATERIALIZED (
     SELECT heap_id, p, COUNT(*) AS steps,
@@ -168,7 +199,8 @@ predicted AS (
            CASE
                WHEN COALESCE(e.told, 0) < 3 AND p.p <> 100 THEN 'few'
                WHEN e.free_steps < 1 AND p.p <> 100 THEN 'asked'
-               WHEN p.p < 100 AND p.p < 105 * e.fullest THEN 'full'
+               WHEN p.p < 100 AND p.p < 105 * CASE e.limit_is WHEN 'fixed' THEN e.fullest ELSE e.fullness END
+               THEN 'full'
            END AS obstacle,
            e.collections * 1.0 / NULLIF(e.told, 0) AS scale,
            s.steady, s.growing,
@@ -181,7 +213,7 @@ predicted AS (
            CASE WHEN s.steady < s.growing THEN s.growing_ns ELSE s.steady_ns END AS more_ns,
            CASE
                WHEN p.p = 100 THEN 0.0
-               ELSE 1 + 1.96 * SQRT(s.steps * CASE WHEN s.growing_var > s.steady_var AND s.growing_var > 0
+               ELSE 1 + s.growing / 40 + 1.96 * SQRT(s.steps * CASE WHEN s.growing_var > s.steady_var AND s.growing_var > 0
                                                    THEN s.growing_var
                                                    WHEN s.steady_var > 0 THEN s.steady_var
                                                    ELSE 0 END)
@@ -192,8 +224,13 @@ predicted AS (
            END AS around_ns,
            -- as if beyond there pauses were exponential
            CASE WHEN l.mean_ns > 0 THEN l.mean_ns ELSE 0 END AS tail_ns,
+           -- no more than was ever allocated, and than the limit at its highest, which may be that of the end
            CASE
-               WHEN p.p * e.peak / 100 < e.allocated THEN p.p * e.peak / 100
+               WHEN p.p = 100 THEN e.peak
+               WHEN p.p * e.times_live * e.end_live > p.p * e.peak AND p.p * e.times_live * e.end_live / 100 < e.allocated
+               THEN p.p * e.times_live * e.end_live / 100
+               WHEN p.p * e.peak / 100 < e.allocated AND p.p * e.times_live * e.end_live <= p.p * e.peak
+               THEN p.p * e.peak / 100
                WHEN e.allocated > e.peak THEN e.allocated
                ELSE e.peak
            END AS peak_point
@@ -277,9 +314,12 @@ SELECT name AS heap,
             THEN CAST(ROUND(CASE
                                 WHEN p = 100 THEN peak
                                 -- a limit that grows may have been reached last anywhere in a step
-                                WHEN limit_is = 'grows' AND n_low < n
-                                THEN CASE WHEN peak_point * n_low / n > most_live
-                                          THEN peak_point * n_low / n ELSE most_live END
+                                WHEN limit_is = 'grows' AND growth > 0
+                                THEN CASE WHEN peak_point / (1 + growth * (p * times_live / 100 - 1)) > last_live
+                                               AND p * times_live > 100
+                                          THEN peak_point / (1 + growth * (p * times_live / 100 - 1))
+                                          WHEN last_live < peak_point THEN last_live
+                                          ELSE peak_point END
                                 ELSE peak_point
                             END) AS BIGINT)
        END AS peak_bytes_low,
@@ -314,8 +354,9 @@ SELECT name AS heap,
            WHEN obstacle = 'few' THEN 'Fewer than three collections told enough.'
            WHEN obstacle = 'asked' THEN 'The program asked for all of them, so no limit shows.'
            WHEN obstacle = 'full'
-           THEN 'What lives would not fit: it took up to '
-               || CAST(CAST(ROUND(fullest * 100) AS BIGINT) AS TEXT) || ' % of what was used.'
+           THEN 'What lives would not fit: it takes '
+               || CAST(CAST(ROUND(CASE limit_is WHEN 'fixed' THEN fullest ELSE fullness END * 100) AS BIGINT)
+                   AS TEXT) || ' % of what was used.'
            ELSE 'If it does the same work, with ' || CAST(p AS TEXT) || ' % of the limit: '
                || CASE WHEN n < 0.5 THEN 'no collection'
                        ELSE 'about ' || CAST(CAST(ROUND(n) AS BIGINT) AS TEXT) || ' collections' END
