@@ -148,7 +148,8 @@ enum screen_key screen_wait(struct screen *screen, int milliseconds, char *other
         return KEY_NONE;
     }
     ssize_t got = read(STDIN_FILENO, keys, 1);
-    if (got == 1 && keys[0] == '\033' && poll(&stdin_poll, 1, 20) > 0) { /* a key of several bytes */
+    if (got == 1 && keys[0] == '\033' &&
+        poll(&stdin_poll, 1, 20) > 0) { /* a key of several bytes */
         got = read(STDIN_FILENO, keys + 1, 3);
     }
     if (got == 0 || (got < 0 && errno != EINTR)) {
