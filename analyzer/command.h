@@ -55,10 +55,13 @@ struct command {
     int (*run)(const struct command *command, int argc, char **argv); /* argv[0] is the command */
 };
 
-extern const struct command command_watch, command_record, command_import, command_report, command_query;
+extern const struct command command_completion, command_watch, command_record, command_import, command_report, command_query;
 extern const struct command command_html, command_info, command_recover, command_diff;
 extern const struct command command_check;
 extern const struct command command_export;
+
+/* All of them, in the order in which help lists them; ends with NULL. */
+extern const struct command *const commands[];
 
 enum { ARGUMENT_END = -1, ARGUMENT_OPERAND = -2, ARGUMENT_BAD = -3 };
 

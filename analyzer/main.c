@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command *const commands[] = {
+const struct command *const commands[] = {
     &command_record,
     &command_import,
     &command_report,
@@ -19,6 +19,7 @@ static const struct command *const commands[] = {
     &command_watch,
     &command_info,
     &command_recover,
+    &command_completion,
     NULL,
 };
 
