@@ -44,58 +44,70 @@ WITH chosen AS (
       FROM run r
      WHERE r.id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
 ),
--- the finest list that reaches back so far: each begins at its first step
+-- the finest list that reaches back so far; in each, one step follows the other
 list AS (
-    SELECT h.step_ns, MIN(h.start_ns) AS first_ns
+    SELECT h.step_ns, MIN(h.start_ns) AS first_ns, MAX(h.start_ns) AS last_ns
       FROM history h
      WHERE h.run_id = (SELECT id FROM chosen)
      GROUP BY h.step_ns
 ),
-kept AS (
-    SELECT c.id, c.duration_ns, c.steps, MIN(l.step_ns) AS step_ns,
-           CASE WHEN c.duration_ns > c.range_ns THEN c.duration_ns - c.range_ns ELSE 0 END AS from_ns
+ranged AS (
+    SELECT c.*, CASE WHEN c.duration_ns > c.range_ns THEN c.duration_ns - c.range_ns ELSE 0 END AS from_ns
       FROM chosen c
-      JOIN list l ON l.first_ns <= CASE WHEN c.duration_ns > c.range_ns
-                                        THEN c.duration_ns - c.range_ns + l.step_ns
-                                        ELSE 0 END
      WHERE c.steps > 0
-     GROUP BY c.id, c.duration_ns, c.steps, c.range_ns
+),
+kept AS (
+    SELECT r.id, r.duration_ns, r.steps, l.step_ns, l.last_ns,
+           CASE
+               WHEN r.from_ns / l.step_ns * l.step_ns > l.first_ns THEN r.from_ns / l.step_ns * l.step_ns
+               ELSE l.first_ns
+           END AS first_ns
+      FROM ranged r
+      JOIN list l
+        ON l.step_ns = (SELECT MIN(m.step_ns)
+                          FROM list m
+                         WHERE m.first_ns <= CASE WHEN r.from_ns > 0 THEN r.from_ns + m.step_ns ELSE 0 END)
+),
+counted AS (
+    SELECT k.*, (k.last_ns - k.first_ns) / k.step_ns + 1 AS numbers,
+           CASE
+               WHEN k.steps < (k.last_ns - k.first_ns) / k.step_ns + 1 THEN k.steps
+               ELSE (k.last_ns - k.first_ns) / k.step_ns + 1
+           END AS places
+      FROM kept k
 ),
 numbered AS (
-    SELECT h.*, k.duration_ns, k.steps,
-           ROW_NUMBER() OVER (ORDER BY h.start_ns) - 1 AS number,
-           COUNT(*) OVER () AS numbers
-      FROM history h
-      JOIN kept k ON k.id = h.run_id AND k.step_ns = h.step_ns
-     WHERE h.start_ns + h.step_ns > k.from_ns
+    SELECT h.*, c.duration_ns, c.places, c.numbers, (h.start_ns - c.first_ns) / c.step_ns AS number
+      FROM counted c
+      JOIN history h
+        ON h.run_id = c.id AND h.step_ns = c.step_ns AND h.start_ns >= c.first_ns
 ),
 grouped AS (
-    SELECT n.*, n.number * CASE WHEN n.steps < n.numbers THEN n.steps ELSE n.numbers END / n.numbers
-               AS place
+    SELECT n.*, number * places / numbers AS place,
+           CASE WHEN (number + 1) * places / numbers > number * places / numbers THEN 1 ELSE 0 END
+               AS is_last
       FROM numbered n
 ),
-summed AS (
+bounded AS (
     SELECT place, step_ns, duration_ns,
            MIN(start_ns) AS start_ns, MAX(start_ns) AS last_ns,
            SUM(samples) AS samples,
-           SUM(alloc_bytes) AS alloc, SUM(alloc_bytes_sq) AS alloc_sq,
-           SUM(alloc_bytes_var) AS alloc_var, SUM(alloc_blocks) AS alloc_blocks,
+           SUM(alloc_bytes) AS alloc,
+           SUM(alloc_bytes) * SUM(alloc_bytes) / NULLIF(SUM(alloc_bytes_sq), 0) AS alloc_n,
+           SQRT(SUM(alloc_bytes_var) / NULLIF(SUM(alloc_bytes_sq), 0)) AS alloc_spread,
+           SUM(alloc_blocks) AS alloc_blocks,
            SUM(freed_bytes) AS freed, SUM(freed_blocks) AS freed_blocks,
            MAX(live_bytes) AS highest, MAX(rss_bytes) AS rss,
+           SUM(CASE WHEN is_last = 1 THEN live_bytes ELSE 0 END) AS live_bytes,
+           SUM(CASE WHEN is_last = 1 THEN live_blocks ELSE 0 END) AS live_blocks,
+           SUM(CASE WHEN is_last = 1 THEN live_bytes * live_bytes / NULLIF(live_bytes_sq, 0) END) AS live_n,
+           SUM(CASE WHEN is_last = 1 THEN SQRT(live_bytes_var / NULLIF(live_bytes_sq, 0)) END)
+               AS live_spread,
            SUM(gc_ns) AS gc, SUM(gc_count) AS gcs, SUM(frames) AS frames, SUM(frames_over) AS over
       FROM grouped
      GROUP BY place, step_ns, duration_ns
 ),
 -- the interval of views.sql
-bounded AS (
-    SELECT s.*, g.live_bytes, g.live_blocks,
-           g.live_bytes * g.live_bytes / NULLIF(g.live_bytes_sq, 0) AS live_n,
-           SQRT(g.live_bytes_var / NULLIF(g.live_bytes_sq, 0)) AS live_spread,
-           s.alloc * s.alloc / NULLIF(s.alloc_sq, 0) AS alloc_n,
-           SQRT(s.alloc_var / NULLIF(s.alloc_sq, 0)) AS alloc_spread
-      FROM summed s
-      JOIN grouped g ON g.start_ns = s.last_ns
-),
 ends AS (
     SELECT b.*,
            POWER(1 - 1 / (9 * live_n) - 1.96 / (3 * SQRT(live_n)), 3) AS live_low,
