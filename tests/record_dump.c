@@ -62,6 +62,8 @@ static status dump_header(void *context, const struct header_record *header)
     print_number(out, "depth", header->stack_depth_max);
     print_text(out, "capabilities", header->capabilities);
     print_number(out, "reason", header->start_reason);
+    print_number(out, "segment", header->segment);
+    print_number(out, "only_last", header->only_last);
     if (header->has_parent_trace_id) {
         fprintf(out, " parent_trace=");
         for (size_t i = 0; i < sizeof header->parent_trace_id; i++) {

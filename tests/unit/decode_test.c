@@ -82,14 +82,14 @@ static void worked_example(const char *hex_path, const char *expected_path)
 }
 
 /* The second encoder of the tests has nothing in common with the recorder's. */
-static void every_mark(void)
+static void made_example(const char *path, const char *expected_path)
 {
-    char *text = file_text(GOLDEN_DIR "/every_mark.trace");
+    char *text = file_text(path);
     uint8_t *bytes = NULL;
     size_t count;
 
-    if (CHECK(mktrace("every_mark.trace", text, &bytes, &count))) {
-        check_records(bytes, count, GOLDEN_DIR "/every_mark.txt");
+    if (CHECK(mktrace(path, text, &bytes, &count))) {
+        check_records(bytes, count, expected_path);
     }
     free(bytes);
     free(text);
@@ -339,7 +339,8 @@ int main(void)
 {
     worked_example(GOLDEN_DIR "/worked_example.hex", GOLDEN_DIR "/worked_example.txt");
     worked_example(GOLDEN_DIR "/told_example.hex", GOLDEN_DIR "/told_example.txt");
-    every_mark();
+    made_example(GOLDEN_DIR "/every_mark.trace", GOLDEN_DIR "/every_mark.txt");
+    made_example(GOLDEN_DIR "/segments.trace", GOLDEN_DIR "/segments.txt");
     for (unsigned i = 0; i < 4; i++) {
         round_trip(i & 1, i & 2);
     }

@@ -111,9 +111,10 @@ static void patterns(void)
 
 static void clear(void)
 {
-    static const char *const names[] = {"MEMREC_TRACE", "MEMREC_INTERVAL",  "MEMREC_CHILDREN",
-                                        "MEMREC_ONLY",  "MEMREC_DRAIN_MS",  "MEMREC_MEMORY_MS",
-                                        "MEMREC_LEVEL", "MEMREC_CLASSES_MS"};
+    static const char *const names[] = {"MEMREC_TRACE", "MEMREC_INTERVAL",   "MEMREC_CHILDREN",
+                                        "MEMREC_ONLY",  "MEMREC_DRAIN_MS",   "MEMREC_MEMORY_MS",
+                                        "MEMREC_LEVEL", "MEMREC_CLASSES_MS", "MEMREC_ROTATE",
+                                        "MEMREC_KEEP"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         unsetenv(names[i]);
@@ -196,6 +197,64 @@ static void environment(void)
     clear();
 }
 
+static void check_amount(const char *text, uint64_t files, uint64_t bytes, uint64_t seconds)
+{
+    struct mr_amount amount = {1, 2, 3};
+
+    if (!CHECK(mr_parse_amount(text, &amount)) || !CHECK_EQ(amount.files, files) ||
+        !CHECK_EQ(amount.bytes, bytes) || !CHECK_EQ(amount.ns, seconds * 1000000000)) {
+        fprintf(stderr, "text \"%s\"\n", text);
+    }
+}
+
+static void amounts(void)
+{
+    static const char *const nonsense[] = {
+        "",      ",",         "0",
+        "0s",    "8,",        ",8",
+        "8,9",   "1M,2M",     "1h,30min",
+        "30m ",  "1.5h",      "-1h",
+        "h",     "min",       "9999999999s",
+        "1w",    "8 files",   "12minutes",
+        "1M;1h", "1G,2h,3,4", "1000000000000000000000000000000000000000000",
+    };
+
+    check_amount("8", 8, 0, 0);
+    check_amount("256M", 0, 256 << 20, 0);
+    check_amount("64KiB", 0, 65536, 0);
+    check_amount("90s", 0, 0, 90);
+    check_amount("30min", 0, 0, 1800);
+    check_amount("6h", 0, 0, 21600);
+    check_amount("7d", 0, 0, 604800);
+    check_amount("256M,6h", 0, 256 << 20, 21600);
+    check_amount("10h,12,2G", 12, UINT64_C(2) << 30, 36000);
+    for (size_t i = 0; i < sizeof nonsense / sizeof nonsense[0]; i++) {
+        struct mr_amount amount = {1, 2, 3};
+
+        if (!CHECK(!mr_parse_amount(nonsense[i], &amount)) || !CHECK_EQ(amount.ns, 3)) {
+            fprintf(stderr, "text \"%s\" is no amount\n", nonsense[i]);
+        }
+    }
+}
+
+static void rotation(void)
+{
+    struct mr_options options = with("MEMREC_LEVEL", "1");
+
+    CHECK(!mr_options_rotate(&options) && !mr_options_keep_last(&options));
+    CHECK(!mr_options_rotate((options = with("MEMREC_ROTATE", "soon"), &options)));
+    CHECK_EQ(with("MEMREC_ROTATE", "256M").rotate.bytes, 256 << 20);
+    CHECK_EQ(with("MEMREC_ROTATE", "100").rotate.bytes, 65536);
+    CHECK_EQ(with("MEMREC_ROTATE", "2min,1M").rotate.ns, UINT64_C(120000000000));
+    /* What is kept says how often, where that is not told. */
+    CHECK_EQ(with("MEMREC_KEEP", "800M").rotate.bytes, 100 << 20);
+    CHECK_EQ(with("MEMREC_KEEP", "8h").rotate.ns, UINT64_C(3600000000000));
+    CHECK_EQ(with("MEMREC_KEEP", "8h").rotate.bytes, 0);
+    CHECK_EQ(with("MEMREC_KEEP", "3").rotate.bytes, 64 << 20);
+    CHECK_EQ(with("MEMREC_KEEP", "3").keep.files, 3);
+    CHECK_EQ(with("MEMREC_KEEP", "2s").rotate.ns, 1000000000);
+}
+
 static bool recorded_only(const char *list)
 {
     static struct mr_options options;
@@ -231,6 +290,8 @@ int main(void)
     sizes();
     patterns();
     environment();
+    amounts();
+    rotation();
     only();
     return check_summary();
 }
