@@ -523,6 +523,11 @@ FROM (
     ) AS x
 ) AS g
 JOIN (SELECT 0 AS own UNION ALL SELECT 1) AS a ON a.own = 1 OR g.place = 1
+-- what one span holds while it is in flight
+UNION ALL
+SELECT run_id, 'span.held_bytes' || CASE WHEN kind <> '' THEN '.' || kind ELSE '' END, 'bytes', held_bytes, held_bytes_low, held_bytes_high, 'span'
+FROM span_need
+WHERE held_bytes > 0
 -- pools
 UNION ALL
 SELECT t.run_id, c.name || '.' || p.name,
