@@ -79,6 +79,39 @@ static char *line_of_table(const struct catalog_report *report)
     return line;
 }
 
+static bool meets(const struct report_condition *only, const struct cell *cell)
+{
+    bool number = cell->kind == CELL_INTEGER || cell->kind == CELL_REAL;
+    double value = cell->kind == CELL_INTEGER ? (double)cell->integer : cell->real;
+    bool same = cell->kind == CELL_TEXT ? strlen(only->value) == cell->text_bytes &&
+                                              memcmp(only->value, cell->text, cell->text_bytes) == 0
+                                        : number && value == atof(only->value);
+
+    switch (only->is) {
+    case CONDITION_EQUAL:
+        return same;
+    case CONDITION_UNEQUAL:
+        return !same;
+    case CONDITION_LEAST:
+        return number && value >= atof(only->value);
+    default:
+        return number && value <= atof(only->value);
+    }
+}
+
+static bool is_wanted(const struct report_show *show, const struct query *query,
+                      const struct cell *cells)
+{
+    for (size_t i = 0; i < show->only_count; i++) {
+        int column = report_rows_column(query, show->only[i].column);
+
+        if (column < 0 || !meets(&show->only[i], &cells[column])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static status put_lines(struct page *page, const struct report_show *show,
                         const struct catalog_report *report, struct query *query)
 {
@@ -93,7 +126,9 @@ static status put_lines(struct page *page, const struct report_show *show,
         if (result.code != STATUS_OK) {
             break;
         }
-        char *text = report_line(report, query, cells, line, page->out->ascii);
+        char *text = is_wanted(show, query, cells)
+                         ? report_line(report, query, cells, line, page->out->ascii)
+                         : NULL;
         if (text && *text) {
             result = put_line(page, report->name, rows++ == 0, text);
         }
@@ -143,7 +178,8 @@ static status put_rows(struct page *page, const struct report_show *show,
         snprintf(run, sizeof run, "%" PRId64, page->of->run);
         values[count++] = (struct report_value){"run", run};
     }
-    if (show->rows != SIZE_MAX && has_parameter(report, "limit") && !gives(show, "limit")) {
+    if (show->rows != SIZE_MAX && !show->only_count && has_parameter(report, "limit") &&
+        !gives(show, "limit")) {
         snprintf(limit, sizeof limit, "%zu", show->rows);
         values[count++] = (struct report_value){"limit", limit};
     }

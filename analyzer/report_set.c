@@ -84,6 +84,35 @@ static status parse_show(struct parser *in, char *at)
     return OK;
 }
 
+/* `share >= 0.1, moment = peak` */
+static status parse_only(struct parser *in, char *at)
+{
+    static const char *const words[] = {"=", "!=", ">=", "<="};
+    struct report_show *show = &in->set->shows[in->set->show_count - 1];
+
+    for (char *part; (part = strsep(&at, ","));) {
+        struct report_condition *only = &show->only[show->only_count];
+        size_t is = 0;
+
+        if (show->only_count == REPORT_SET_CONDITIONS_MAX) {
+            return complain(in, "too many conditions: no room for", part);
+        }
+        only->column = take_word(&part);
+        const char *word = take_word(&part);
+        while (is < 4 && strcmp(words[is], word) != 0) {
+            is++;
+        }
+        if (!*only->column || is == 4) {
+            return complain(in, "expected COLUMN, then =, !=, >= or <=, found", word);
+        }
+        only->is = is;
+        only->value = keep(in, part);
+        show->only_count++;
+    }
+    in->tail = NULL;
+    return OK;
+}
+
 /* `Key: value`, or in the first line `name: sentence` */
 static status parse_key(struct parser *in, char *at)
 {
@@ -106,6 +135,8 @@ static status parse_key(struct parser *in, char *at)
         set->when = keep(in, colon + 1);
     } else if (strcmp(at, "Show") == 0) {
         return parse_show(in, colon + 1);
+    } else if (strcmp(at, "Only") == 0 && set->show_count > 0) {
+        return parse_only(in, colon + 1);
     } else if (strcmp(at, "Else") == 0 && set->show_count > 0) {
         set->shows[set->show_count - 1].otherwise = keep(in, colon + 1);
     } else {

@@ -12,6 +12,7 @@
  *   Show:   3 leaks --verdict leak                how many rows of it, and arguments
  *     {function}: {leak_rate_bytes_per_hour}[, since {onset_ns}]     a line for each row: {column}
  *                                                 with its unit and interval; [...] not without all in it
+ *   Only:   share >= 0.1, moment = peak           rows of which all of this is true, for a line; also <= and !=
  *   Else:   nothing leaks                         when there are no rows; -: nothing is said; without it
  *                                                 what the report says
  *
@@ -23,13 +24,21 @@
 
 #include <stdint.h>
 
-enum { REPORT_SET_SHOWS_MAX = 32, REPORT_SET_VALUES_MAX = 6 };
+enum { REPORT_SET_SHOWS_MAX = 32, REPORT_SET_VALUES_MAX = 6, REPORT_SET_CONDITIONS_MAX = 4 };
+
+struct report_condition {
+    const char *column;
+    enum { CONDITION_EQUAL, CONDITION_UNEQUAL, CONDITION_LEAST, CONDITION_MOST } is;
+    const char *value; /* a number for the last two */
+};
 
 struct report_show {
     const char *report;
     size_t rows; /* SIZE_MAX: all */
     struct report_value values[REPORT_SET_VALUES_MAX];
     size_t value_count;
+    struct report_condition only[REPORT_SET_CONDITIONS_MAX];
+    size_t only_count;
     const char *line;      /* NULL: a table */
     const char *otherwise; /* NULL: what the report says */
 };

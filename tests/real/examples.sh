@@ -52,6 +52,13 @@ for cells in csv.DictReader(open("cells.csv")):
 sys.exit(1)
 P
 }
+# opens NAME SET WORDS: the report without a name is that set's, and has the words in one line.
+opens() {
+    checks=$((checks + 1))
+    COLUMNS=1000 "$MEMANALYZE" report "$1.db" >page.out 2>page.err || fails "$1" "no page: $(cat page.err)"
+    grep -q "^report set $2, because" page.out || fails "$1" "not the set $2: $(sed -n 3p page.out)"
+    grep -q "$3" page.out || fails "$1" "the page does not say '$3': $(cat page.out)"
+}
 need python3
 
 example game 120 fast
@@ -64,6 +71,7 @@ row=scratch
 says game pools reset_count '== 120'
 says game pools forgotten_resets '== 0'
 example game 120 fast forget
+opens game game '^pools  *scratch: '
 says game pools reset_count '== 0'
 says game pools forgotten_resets '== 120'
 row=screen
@@ -82,6 +90,13 @@ says repl gc collections '> 5'
 says repl gc wrong_claims '== 0'
 says repl gc efficiency '> 0.5'
 row=
+opens repl repl '^gc_causes  *[a-z_]* allocated [0-9]* % .*of what came before [0-9]* collections of heap cells'
+says repl gc_causes site '== "make"'
+says repl gc_causes share '> 0.9'
+says repl gc_causes heap_pause_ns '> 0'
+says repl gc_causes pause_ns_low '> 0'
+says repl pretenuring site '== "make"'
+says repl pretenuring survival '< 0.5'
 says repl retained root '== "kept"'
 says repl classes class 'in ("number", "pair")'
 
@@ -99,6 +114,9 @@ row=
 says server span_leftovers kind '== "request"'
 says server span_leftovers function '== "serve"'
 says server leaks function '== "serve"'
+opens server server '^leaks  *serve: '
+says server span_labels label '== "GET /rows"'
+says server span_labels left_share '> 0.5'
 
 example inference
 row=inference

@@ -20,6 +20,7 @@ static void test_parse(void)
                        "Show:   3 leaks --verdict leak --by stack\r\n"
                        "  {function}: {verdict},\n"
                        "      {live_bytes}.\n"
+                       "Only:   share >= 0.1, verdict != leak of memory\n"
                        "Else:   nothing\n";
 
     CHECK_EQ(report_set_parse("mine", NULL, text, &set).code, STATUS_OK);
@@ -32,6 +33,13 @@ static void test_parse(void)
         CHECK_EQ(set.shows[1].rows, 3);
         CHECK_STR(set.shows[1].line, "{function}: {verdict}, {live_bytes}.");
         CHECK_STR(set.shows[1].otherwise, "nothing");
+        if (CHECK_EQ(set.shows[1].only_count, 2)) {
+            CHECK_STR(set.shows[1].only[0].column, "share");
+            CHECK_EQ(set.shows[1].only[0].is, CONDITION_LEAST);
+            CHECK_STR(set.shows[1].only[0].value, "0.1");
+            CHECK_EQ(set.shows[1].only[1].is, CONDITION_UNEQUAL);
+            CHECK_STR(set.shows[1].only[1].value, "leak of memory");
+        }
         if (CHECK_EQ(set.shows[1].value_count, 2)) {
             CHECK_STR(set.shows[1].values[1].name, "by");
             CHECK_STR(set.shows[1].values[1].value, "stack");
@@ -54,6 +62,9 @@ static void test_refuses(void)
         "mine: it\nShow: 3 leaks verdict leak\n",
         "mine: it\nShow: 3 leaks --verdict\n",
         "mine: it\n  {a line}\n",
+        "mine: it\nOnly: a = b\n",
+        "mine: it\nShow: 3 leaks\nOnly: a\n",
+        "mine: it\nShow: 3 leaks\nOnly: a = 1, b ~ 2\n",
         "mine: it\nShow: 3 leaks\n  {one}\n  {two}\n",
     };
 
@@ -117,6 +128,9 @@ static void test_shipped(void)
                          .code,
                      STATUS_OK);
             check_line(set, show, report);
+            for (size_t c = 0; c < show->only_count; c++) {
+                CHECK(catalog_column(report, show->only[c].column) != NULL);
+            }
         }
     }
     report_sets_close(&sets);
