@@ -20,6 +20,7 @@ enum {
     SIZE_STEPS = 4,
     SIZE_CLASSES = 64 * SIZE_STEPS,
     LIFETIME_CLASSES = 64,
+    SIZE_OCTAVES = 64,
 };
 
 struct remembered_weight {
@@ -66,7 +67,7 @@ struct rollup {
     double peak_bytes;
     uint64_t peak_ns, epoch;
     struct class_sums sizes[SIZE_CLASSES];
-    struct lifetime_sums lifetimes[LIFETIME_CLASSES];
+    struct lifetime_sums lifetimes[LIFETIME_CLASSES][SIZE_OCTAVES];
     struct class_sums *threads;
     uint32_t thread_count;
     struct remembered_weight weights[1 << WEIGHTS_BITS];
@@ -556,7 +557,8 @@ status rollup_carry(struct rollup *rollup, const struct rollup_block *block, uin
 static status count_lifetime(struct rollup *rollup, struct site *site,
                              const struct rollup_block *block, uint64_t lifetime_ns, double bytes)
 {
-    struct lifetime_sums *class = &rollup->lifetimes[log2_floor(lifetime_ns)];
+    struct lifetime_sums *class =
+        &rollup->lifetimes[log2_floor(lifetime_ns)][log2_floor(block->size_bytes)];
 
     if (!site->lifetimes &&
         !(site->lifetimes = calloc(ROLLUP_LIFETIMES, sizeof *site->lifetimes))) {
@@ -820,21 +822,29 @@ static status write_size_stat(struct rollup *rollup, struct db *db, int64_t run_
     return OK;
 }
 
+/* From a power of two, the first of which counts 0 too, to just below the next. */
+static void bind_octave(struct statement *insert, int at, unsigned octave)
+{
+    db_bind_int(insert, at, octave == 0 ? 0 : (int64_t)1 << octave);
+    db_bind_int(insert, at + 1, octave >= 62 ? INT64_MAX : ((int64_t)2 << octave) - 1);
+}
+
 static status write_lifetime_stat(struct rollup *rollup, struct db *db, int64_t run_id)
 {
     struct statement *insert;
 
-    TRY(db_prepare(db, "INSERT INTO lifetime_stat VALUES (?, ?, ?, ?, ?, ?)", &insert));
-    for (unsigned i = 0; i < LIFETIME_CLASSES; i++) {
-        const struct lifetime_sums *class = &rollup->lifetimes[i];
+    TRY(db_prepare(db, "INSERT INTO lifetime_stat VALUES (?, ?, ?, ?, ?, ?, ?, ?)", &insert));
+    for (unsigned i = 0; i < LIFETIME_CLASSES * SIZE_OCTAVES; i++) {
+        unsigned life = i / SIZE_OCTAVES, size = i % SIZE_OCTAVES;
+        const struct lifetime_sums *class = &rollup->lifetimes[life][size];
 
         if (class->samples) {
             db_bind_int(insert, 1, run_id);
-            db_bind_int(insert, 2, i == 0 ? 0 : (int64_t)1 << i);
-            db_bind_int(insert, 3, i == 62 ? INT64_MAX : ((int64_t)2 << i) - 1);
-            db_bind_int(insert, 4, (int64_t) class->samples);
-            db_bind_real(insert, 5, class->bytes);
-            db_bind_real(insert, 6, class->blocks);
+            bind_octave(insert, 2, life);
+            bind_octave(insert, 4, size);
+            db_bind_int(insert, 6, (int64_t) class->samples);
+            db_bind_real(insert, 7, class->bytes);
+            db_bind_real(insert, 8, class->blocks);
             TRY(db_insert(insert));
         }
     }

@@ -824,14 +824,16 @@ CREATE TABLE span_load (                 -- how many spans of a kind were in fli
     PRIMARY KEY (run_id, kind)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE lifetime_stat (             -- how long freed blocks lived: powers of two of ns, whole process
-    run_id   INTEGER NOT NULL,
-    low_ns   INTEGER NOT NULL,
-    high_ns  INTEGER NOT NULL,
-    samples  INTEGER NOT NULL,
-    bytes    REAL NOT NULL,
-    blocks   REAL NOT NULL,
-    PRIMARY KEY (run_id, low_ns)
+CREATE TABLE lifetime_stat (             -- how long freed blocks lived, by size: powers of two of ns and of bytes, whole process
+    run_id     INTEGER NOT NULL,
+    low_ns     INTEGER NOT NULL,         -- they lived from low ...
+    high_ns    INTEGER NOT NULL,         -- ... up to and with high
+    low_bytes  INTEGER NOT NULL,         -- requested sizes, likewise
+    high_bytes INTEGER NOT NULL,
+    samples    INTEGER NOT NULL,
+    bytes      REAL NOT NULL,            -- estimate
+    blocks     REAL NOT NULL,            -- estimate
+    PRIMARY KEY (run_id, low_ns, low_bytes)
 ) STRICT, WITHOUT ROWID;
 
 -- Where blocks of malloc lie, at two looks: `late`, at nine tenths of the run, when the program does not clean up yet,

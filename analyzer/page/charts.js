@@ -354,6 +354,30 @@ function barChart(label, rows, height = 170) {
     return el("div", { class: "plot" }, canvas);
 }
 
+// Lifetimes to the right, sizes upwards, both by powers of two; darkness by the logarithm of the bytes.
+function lifetimeMap(rows) {
+    const octave = value => Math.max(0, Math.round(Math.log2(Math.max(1, value))));
+    const ages = rows.map(row => octave(row.low_ns)), sizes = rows.map(row => octave(row.low_bytes));
+    const firstAge = Math.min(...ages), firstSize = Math.min(...sizes), wide = Math.max(...ages) - firstAge + 1, tall = Math.max(...sizes) - firstSize + 1;
+    const most = Math.log(Math.max(...rows.map(row => row.bytes), 2)), grid = el("div", { class: "heat", role: "img", "aria-label": "Freed bytes by lifetime and size; the table has the same" });
+    const byCell = new Map(rows.map((row, i) => [`${ages[i]},${sizes[i]}`, row]));
+    grid.style.gridTemplateColumns = `56px repeat(${wide}, minmax(0, 1fr))`;
+    for (let size = tall - 1; size >= 0; size--) {
+        grid.append(el("span", {}, units.bytes(2 ** (size + firstSize))));
+        for (let age = 0; age < wide; age++) {
+            const row = byCell.get(`${age + firstAge},${size + firstSize}`);
+            grid.append(el("i", row && row.bytes > 0 ? {
+                style: { background: `color-mix(in srgb, var(--c1) ${Math.round(12 + 88 * Math.log(Math.max(row.bytes, 1)) / most)}%, var(--grid))` },
+                onpointermove: event => tip.show(event, `${units.bytes(row.bytes)} in ${units.count(row.blocks)} blocks\nof ${units.bytes(row.low_bytes)} to ${units.bytes(row.high_bytes)}\nthat lived ${units.ns(row.low_ns)} to ${units.ns(row.high_ns)}`),
+                onpointerleave: tip.hide,
+            } : {}));
+        }
+    }
+    grid.append(el("span"));
+    for (let age = 0; age < wide; age++) grid.append(el("span", {}, age % Math.ceil(wide / 10) === 0 ? units.ns(2 ** (age + firstAge)) : ""));
+    return grid;
+}
+
 function survivalPanel() {
     const survival = reports.get("survival"), parts = [];
     const rows = survival?.records ?? [];
@@ -367,9 +391,16 @@ function survivalPanel() {
     }
     const lives = chartRows("lifetimes");
     if (lives.length) {
-        parts.push(el("div", { class: "note" }, "freed blocks of malloc, by how long they lived"), barChart("Bytes freed by how long the blocks lived", lives.map(row => ({
+        const ages = new Map();
+        for (const row of lives) {
+            const age = ages.get(row.low_ns) ?? { low_ns: row.low_ns, high_ns: row.high_ns, bytes: 0, blocks: 0 };
+            age.bytes += row.bytes;
+            age.blocks += row.blocks;
+            ages.set(row.low_ns, age);
+        }
+        parts.push(el("div", { class: "note" }, "freed blocks of malloc, by how long they lived"), barChart("Bytes freed by how long the blocks lived", [...ages.values()].map(row => ({
             name: units.ns(row.low_ns), value: row.bytes, text: units.bytes(row.bytes), more: `${units.count(row.blocks)} blocks lived ${units.ns(row.low_ns)} to ${units.ns(row.high_ns)}`,
-        }))));
+        }))), el("div", { class: "note" }, "the same by size: the darker, the more bytes were freed"), lifetimeMap(lives));
     }
     return parts.length === 0 ? null : panel("survival", "Survival", "How many collections the living have survived, and how long the dead lived.",
         [survival, charts.get("lifetimes"), reports.get("survivors"), reports.get("pretenuring")], ...parts);

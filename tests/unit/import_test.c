@@ -79,8 +79,8 @@ static void test_by_hand(void)
     CHECK_STR(rows("SELECT MAX(live_bytes) FROM timeline"), "1200.0");
     CHECK_STR(rows("SELECT low_bytes, high_bytes, samples FROM size_stat WHERE measure = 'live'"),
               "96|111|1\n192|223|1");
-    CHECK_STR(rows("SELECT low_ns, high_ns, samples FROM lifetime_stat"),
-              "262144|524287|1\n8388608|16777215|1");
+    CHECK_STR(rows("SELECT low_ns, high_ns, low_bytes, high_bytes, samples FROM lifetime_stat"),
+              "262144|524287|32|63|1\n8388608|16777215|512|1023|1");
     CHECK_STR(rows("SELECT kind, count FROM loss WHERE count > 0 ORDER BY kind"),
               "missing_modules|1\ntruncated_stack|1\nunsymbolized_frames|3");
     CHECK_STR(rows("PRAGMA application_id"), "1836213603");
