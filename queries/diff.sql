@@ -31,8 +31,8 @@
 --   delta_bytes_high  BYTES
 --   per_unit_bytes    BYTES  what changed for each unit of work; empty: no unit is certain
 --   unit              TEXT   frame, span, eval, gc, second, run
---   was_samples       COUNT  behind was_bytes
---   now_samples       COUNT  behind now_bytes
+--   was_samples       COUNT  of the earlier run, of all its work
+--   now_samples       COUNT  of the later run
 --   stacks            COUNT  merged here, of both runs
 --   matched           TEXT   key: the same code; names: the same functions, in a renamed or rebuilt
 --                            program; function, caller: all stacks of it; none: only one run has it
@@ -48,9 +48,7 @@
 WITH chosen AS (
     SELECT n.id AS now_id, w.id AS was_id,
            n.duration_ns AS now_ns, w.duration_ns AS was_ns,
-           n.bucket_ns AS now_bucket_ns, w.bucket_ns AS was_bucket_ns,
-           COALESCE(n.interval_bytes, 1) * 1.0 AS now_interval,
-           COALESCE(w.interval_bytes, 1) * 1.0 AS was_interval
+           n.bucket_ns AS now_bucket_ns, w.bucket_ns AS was_bucket_ns
       FROM run n
       JOIN base.run w
         ON w.id = COALESCE(CAST($2 AS BIGINT), (SELECT MIN(id) FROM base.run))
@@ -98,29 +96,39 @@ cut AS MATERIALIZED (
            END AS now_cut_ns
       FROM unit u
 ),
--- the part of what a stack allocated before the cut
+-- what a stack allocated before the cut, as a part of all, and what of it was alive then
 was_part AS (
     SELECT t.stack_id,
-           SUM(t.alloc_bytes * CASE
-                   WHEN c.was_cut_ns >= (t.bucket + 1) * c.was_bucket_ns THEN 1.0
-                   WHEN c.was_cut_ns <= t.bucket * c.was_bucket_ns THEN 0.0
-                   ELSE (c.was_cut_ns - t.bucket * c.was_bucket_ns) * 1.0 / c.was_bucket_ns
-               END) / NULLIF(SUM(t.alloc_bytes), 0) AS part
-      FROM cut c
-      JOIN base.stack_time t ON t.run_id = c.was_id
-     WHERE c.was_cut_ns IS NOT NULL
+           SUM(t.alloc_bytes * t.portion) / NULLIF(SUM(t.alloc_bytes), 0) AS part,
+           SUM((t.alloc_bytes - t.freed_bytes) * t.portion) AS live
+      FROM (
+           SELECT x.stack_id, x.alloc_bytes, x.freed_bytes,
+                  CASE
+                      WHEN c.was_cut_ns >= (x.bucket + 1) * c.was_bucket_ns THEN 1.0
+                      WHEN c.was_cut_ns <= x.bucket * c.was_bucket_ns THEN 0.0
+                      ELSE (c.was_cut_ns - x.bucket * c.was_bucket_ns) * 1.0 / c.was_bucket_ns
+                  END AS portion
+             FROM cut c
+             JOIN base.stack_time x ON x.run_id = c.was_id
+            WHERE c.was_cut_ns IS NOT NULL
+      ) t
      GROUP BY t.stack_id
 ),
 now_part AS (
     SELECT t.stack_id,
-           SUM(t.alloc_bytes * CASE
-                   WHEN c.now_cut_ns >= (t.bucket + 1) * c.now_bucket_ns THEN 1.0
-                   WHEN c.now_cut_ns <= t.bucket * c.now_bucket_ns THEN 0.0
-                   ELSE (c.now_cut_ns - t.bucket * c.now_bucket_ns) * 1.0 / c.now_bucket_ns
-               END) / NULLIF(SUM(t.alloc_bytes), 0) AS part
-      FROM cut c
-      JOIN stack_time t ON t.run_id = c.now_id
-     WHERE c.now_cut_ns IS NOT NULL
+           SUM(t.alloc_bytes * t.portion) / NULLIF(SUM(t.alloc_bytes), 0) AS part,
+           SUM((t.alloc_bytes - t.freed_bytes) * t.portion) AS live
+      FROM (
+           SELECT x.stack_id, x.alloc_bytes, x.freed_bytes,
+                  CASE
+                      WHEN c.now_cut_ns >= (x.bucket + 1) * c.now_bucket_ns THEN 1.0
+                      WHEN c.now_cut_ns <= x.bucket * c.now_bucket_ns THEN 0.0
+                      ELSE (c.now_cut_ns - x.bucket * c.now_bucket_ns) * 1.0 / c.now_bucket_ns
+                  END AS portion
+             FROM cut c
+             JOIN stack_time x ON x.run_id = c.now_id
+            WHERE c.now_cut_ns IS NOT NULL
+      ) t
      GROUP BY t.stack_id
 ),
 wanted (measure) AS (
@@ -131,30 +139,61 @@ wanted (measure) AS (
                ELSE m.measure = CAST($8 AS TEXT)
            END
 ),
--- both runs' sums; by equal work `part` of the samples counts, and stands for `factor` of what it did
+-- by equal work counts `part` of a sum, or what was alive at the cut; a peak is taken to rise with the work
+was_sum AS (
+    SELECT a.stack_id, m.measure, COALESCE(x.samples, 0) AS samples, COALESCE(x.bytes, 0.0) AS bytes,
+           COALESCE(x.bytes_sq, 0.0) AS bytes_sq, COALESCE(x.bytes_var, 0.0) AS bytes_var,
+           a.bytes_sq / a.bytes AS weight, a.bytes_var / a.bytes AS unsure,
+           CASE
+               WHEN c.was_cut_ns IS NULL THEN 1.0
+               WHEN m.measure = 'allocated' THEN COALESCE(p.part, 1.0)
+               WHEN m.measure = 'peak' OR p.live IS NULL THEN c.now_units / c.was_units
+           END AS part,
+           CASE WHEN p.live > 0 THEN p.live ELSE 0.0 END AS live
+      FROM cut c
+      JOIN base.stack_stat a ON a.run_id = c.was_id AND a.measure = 'allocated' AND a.bytes > 0
+     CROSS JOIN wanted m
+      LEFT JOIN base.stack_stat x ON x.run_id = a.run_id AND x.measure = m.measure AND x.stack_id = a.stack_id
+      LEFT JOIN was_part p ON p.stack_id = a.stack_id
+),
+now_sum AS (
+    SELECT a.stack_id, m.measure, COALESCE(x.samples, 0) AS samples, COALESCE(x.bytes, 0.0) AS bytes,
+           COALESCE(x.bytes_sq, 0.0) AS bytes_sq, COALESCE(x.bytes_var, 0.0) AS bytes_var,
+           a.bytes_sq / a.bytes AS weight, a.bytes_var / a.bytes AS unsure,
+           CASE
+               WHEN c.now_cut_ns IS NULL THEN 1.0
+               WHEN m.measure = 'allocated' THEN COALESCE(p.part, 1.0)
+               WHEN m.measure = 'peak' OR p.live IS NULL THEN c.was_units / c.now_units
+           END AS part,
+           CASE WHEN p.live > 0 THEN p.live ELSE 0.0 END AS live
+      FROM cut c
+      JOIN stack_stat a ON a.run_id = c.now_id AND a.measure = 'allocated' AND a.bytes > 0
+     CROSS JOIN wanted m
+      LEFT JOIN stack_stat x ON x.run_id = a.run_id AND x.measure = m.measure AND x.stack_id = a.stack_id
+      LEFT JOIN now_part p ON p.stack_id = a.stack_id
+),
 entry AS MATERIALIZED (
     SELECT 0 AS later, x.measure, x.samples, x.bytes, x.bytes_sq, x.bytes_var,
-           CASE WHEN x.measure = 'allocated' THEN COALESCE(p.part, 1.0) ELSE 1.0 END AS part,
-           CASE WHEN x.measure <> 'allocated' AND c.was_cut_ns IS NOT NULL THEN c.now_units / c.was_units ELSE 1.0 END
-               AS factor,
+           COALESCE(x.bytes * x.part, x.live) AS equal,
+           COALESCE(x.bytes_sq * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, x.live * x.weight) AS equal_sq,
+           COALESCE(x.bytes_var * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, x.live * x.unsure) AS equal_var,
            COALESCE(s.key, '') AS key, COALESCE(s.names_key, '') AS names_key,
            COALESCE(s.function, '?') AS function, COALESCE(s.caller, '') AS caller, COALESCE(s.text, '') AS text
-      FROM cut c
-      JOIN base.stack_stat x ON x.run_id = c.was_id
-      JOIN wanted w ON w.measure = x.measure
-      LEFT JOIN was_part p ON p.stack_id = x.stack_id
+      FROM was_sum x
       LEFT JOIN base.stack s ON s.id = x.stack_id
+     WHERE x.bytes > 0
+        OR (x.part IS NULL AND x.live > 0)
      UNION ALL
     SELECT 1, x.measure, x.samples, x.bytes, x.bytes_sq, x.bytes_var,
-           CASE WHEN x.measure = 'allocated' THEN COALESCE(p.part, 1.0) ELSE 1.0 END,
-           CASE WHEN x.measure <> 'allocated' AND c.now_cut_ns IS NOT NULL THEN c.was_units / c.now_units ELSE 1.0 END,
+           COALESCE(x.bytes * x.part, x.live),
+           COALESCE(x.bytes_sq * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, x.live * x.weight),
+           COALESCE(x.bytes_var * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, x.live * x.unsure),
            COALESCE(s.key, ''), COALESCE(s.names_key, ''),
            COALESCE(s.function, '?'), COALESCE(s.caller, ''), COALESCE(s.text, '')
-      FROM cut c
-      JOIN stack_stat x ON x.run_id = c.now_id
-      JOIN wanted w ON w.measure = x.measure
-      LEFT JOIN now_part p ON p.stack_id = x.stack_id
+      FROM now_sum x
       LEFT JOIN stack s ON s.id = x.stack_id
+     WHERE x.bytes > 0
+        OR (x.part IS NULL AND x.live > 0)
 ),
 -- the same code in both runs
 keyed AS (
@@ -176,7 +215,7 @@ named AS (
 ),
 -- what the later run calls a function: where there are no symbols, its name has the program's name in it
 called AS MATERIALIZED (
-    SELECT later, measure, samples, bytes, bytes_sq, bytes_var, part, factor, key, names_key, text, by_key, by_names,
+    SELECT later, measure, samples, bytes, bytes_sq, bytes_var, equal, equal_sq, equal_var, key, names_key, text, by_key, by_names,
            COALESCE(new_function, MAX(new_function) OVER (PARTITION BY later, function), function) AS function,
            COALESCE(new_caller, MAX(new_caller) OVER (PARTITION BY later, caller), caller) AS caller
       FROM named n
@@ -214,26 +253,35 @@ summed AS (
            MAX(CASE WHEN place = 1 THEN text END) AS stack,
            MAX(CASE WHEN place = 1 THEN key END) AS stack_key,
            MIN(later) AS first_side, MAX(later) AS last_side,
-           SUM(CASE later WHEN 0 THEN samples * part ELSE 0.0 END) AS was_samples,
+           SUM(CASE later WHEN 0 THEN samples ELSE 0 END) AS was_samples,
            SUM(CASE later WHEN 0 THEN bytes ELSE 0.0 END) AS was_bytes,
            SUM(CASE later WHEN 0 THEN bytes_sq ELSE 0.0 END) AS was_bytes_sq,
            SUM(CASE later WHEN 0 THEN bytes_var ELSE 0.0 END) AS was_bytes_var,
-           SUM(CASE later WHEN 0 THEN bytes * part * factor ELSE 0.0 END) AS was_equal,
-           SUM(CASE later WHEN 0 THEN bytes_sq * part * factor * factor ELSE 0.0 END) AS was_equal_sq,
-           SUM(CASE later WHEN 0 THEN bytes_var * part * factor * factor ELSE 0.0 END) AS was_equal_var,
-           SUM(CASE later WHEN 1 THEN samples * part ELSE 0.0 END) AS now_samples,
+           SUM(CASE later WHEN 0 THEN equal ELSE 0.0 END) AS was_equal,
+           SUM(CASE later WHEN 0 THEN equal_sq ELSE 0.0 END) AS was_equal_sq,
+           SUM(CASE later WHEN 0 THEN equal_var ELSE 0.0 END) AS was_equal_var,
+           SUM(CASE later WHEN 1 THEN samples ELSE 0 END) AS now_samples,
            SUM(CASE later WHEN 1 THEN bytes ELSE 0.0 END) AS now_bytes,
            SUM(CASE later WHEN 1 THEN bytes_sq ELSE 0.0 END) AS now_bytes_sq,
            SUM(CASE later WHEN 1 THEN bytes_var ELSE 0.0 END) AS now_bytes_var,
-           SUM(CASE later WHEN 1 THEN bytes * part * factor ELSE 0.0 END) AS now_equal,
-           SUM(CASE later WHEN 1 THEN bytes_sq * part * factor * factor ELSE 0.0 END) AS now_equal_sq,
-           SUM(CASE later WHEN 1 THEN bytes_var * part * factor * factor ELSE 0.0 END) AS now_equal_var
+           SUM(CASE later WHEN 1 THEN equal ELSE 0.0 END) AS now_equal,
+           SUM(CASE later WHEN 1 THEN equal_sq ELSE 0.0 END) AS now_equal_sq,
+           SUM(CASE later WHEN 1 THEN equal_var ELSE 0.0 END) AS now_equal_var
       FROM placed
      GROUP BY level, matched, identity, measure
 ),
--- 1 by equal work; 2 as they are, where a level need not follow the work or the unit is in doubt
+-- how much more a sample of the earlier run stands for, where one of the two has none of a site
+grain AS (
+    SELECT measure,
+           SUM(CASE later WHEN 0 THEN bytes_sq END) / SUM(CASE later WHEN 0 THEN bytes END)
+               / (SUM(CASE later WHEN 1 THEN bytes_sq END) / SUM(CASE later WHEN 1 THEN bytes END)) AS coarser
+      FROM entry
+     WHERE bytes > 0
+     GROUP BY measure
+),
+-- 1 by equal work; 2 at the end of both, where what is alive may have been given back, or the unit is in doubt
 reading AS (
-    SELECT s.*, r.reading, c.unit, c.doubtful, c.was_interval / c.now_interval AS coarser,
+    SELECT s.*, r.reading, COUNT(*) OVER (PARTITION BY s.level, s.matched, s.identity, s.measure) AS readings, c.unit, c.doubtful, COALESCE(g.coarser, 1.0) AS coarser,
            CASE WHEN c.was_units < c.now_units THEN c.was_units ELSE c.now_units END AS units,
            CASE r.reading WHEN 1 THEN was_equal ELSE was_bytes END AS was,
            CASE r.reading WHEN 1 THEN was_equal_sq ELSE was_bytes_sq END AS was_sq,
@@ -243,6 +291,7 @@ reading AS (
            CASE r.reading WHEN 1 THEN now_equal_var ELSE now_bytes_var END AS now_var
       FROM summed s
      CROSS JOIN cut c
+      LEFT JOIN grain g ON g.measure = s.measure
       JOIN (SELECT 1 AS reading UNION ALL SELECT 2) r
         ON r.reading = 1
         OR ((c.was_cut_ns IS NOT NULL OR c.now_cut_ns IS NOT NULL) AND (s.measure <> 'allocated' OR c.doubtful = 1))
@@ -294,21 +343,22 @@ scored AS (
 ),
 judged AS (
     SELECT s.*,
+           -- a reading in which neither run has anything tells of no change
            CASE
-               WHEN MIN(sign * size) OVER readings > 0 OR MAX(sign * size) OVER readings < 0
-               THEN MIN(CASE WHEN size > 37 THEN 37.0 ELSE size END) OVER readings
+               WHEN COUNT(*) OVER same < readings THEN 0.0
+               WHEN MIN(sign * size) OVER same > 0 OR MAX(sign * size) OVER same < 0
+               THEN MIN(CASE WHEN size > 37 THEN 37.0 ELSE size END) OVER same
                ELSE 0.0
            END AS z,
            CASE
-               WHEN MIN(now - was - COALESCE(CAST($6 AS BIGINT), 5) / 100.0 * was) OVER readings > 0
-                   OR MAX(now - was + COALESCE(CAST($6 AS BIGINT), 5) / 100.0 * was) OVER readings < 0
+               WHEN MIN(now - was - COALESCE(CAST($6 AS BIGINT), 5) / 100.0 * was) OVER same > 0
+                   OR MAX(now - was + COALESCE(CAST($6 AS BIGINT), 5) / 100.0 * was) OVER same < 0
                THEN 1 ELSE 0
            END AS beyond,
            -- fewer can prove nothing
-           CASE WHEN MIN(was_n + now_n) OVER readings >= 6 OR MAX(spread) OVER readings < 0.000001 THEN 1 ELSE 0 END
-               AS testable
+           CASE WHEN MIN(was_n + now_n) OVER same >= 6 OR MAX(spread) OVER same < 0.000001 THEN 1 ELSE 0 END AS testable
       FROM scored s
-    WINDOW readings AS (PARTITION BY level, matched, identity, measure)
+    WINDOW same AS (PARTITION BY level, matched, identity, measure)
 ),
 -- the normal tail: Karagiannidis and Lioumpas, IEEE Communications Letters 11 (2007)
 tailed AS MATERIALIZED (

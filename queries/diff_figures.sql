@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- diff_figures: the figures of two runs side by side, and which changed by more than chance.
 --
--- Reads:    run, work, work_end, timeline, figure
+-- Reads:    run, work, work_end, timeline, process_tick, figure
 -- With:     base
 -- Params:
 --   $1 run        ID     the later run's id (default: the first)
@@ -34,9 +34,7 @@
 WITH chosen AS (
     SELECT n.id AS now_id, w.id AS was_id,
            n.duration_ns AS now_ns, w.duration_ns AS was_ns,
-           n.bucket_ns AS now_bucket_ns, w.bucket_ns AS was_bucket_ns,
-           COALESCE(n.interval_bytes, 1) * 1.0 AS now_interval,
-           COALESCE(w.interval_bytes, 1) * 1.0 AS was_interval
+           n.bucket_ns AS now_bucket_ns, w.bucket_ns AS was_bucket_ns
       FROM run n
       JOIN base.run w
         ON w.id = COALESCE(CAST($2 AS BIGINT), (SELECT MIN(id) FROM base.run))
@@ -105,6 +103,41 @@ now_part AS (
       JOIN timeline t ON t.run_id = c.now_id
      WHERE c.now_cut_ns IS NOT NULL
 ),
+-- levels at the cut, beside those of the whole run
+was_level AS (
+    SELECT (SELECT t.live_bytes FROM base.timeline t
+             WHERE t.run_id = c.was_id AND t.start_ns < c.was_cut_ns ORDER BY t.start_ns DESC LIMIT 1)
+               / NULLIF((SELECT t.live_bytes FROM base.timeline t
+                          WHERE t.run_id = c.was_id ORDER BY t.start_ns DESC LIMIT 1), 0) AS end_live,
+           (SELECT MAX(CASE WHEN t.start_ns < c.was_cut_ns THEN t.live_bytes END) / NULLIF(MAX(t.live_bytes), 0)
+              FROM base.timeline t WHERE t.run_id = c.was_id) AS peak_live,
+           (SELECT k.rss_bytes FROM base.process_tick k
+             WHERE k.run_id = c.was_id AND k.time_ns <= c.was_cut_ns AND k.rss_bytes > 0
+             ORDER BY k.time_ns DESC LIMIT 1) * 1.0
+               / (SELECT k.rss_bytes FROM base.process_tick k
+                   WHERE k.run_id = c.was_id AND k.rss_bytes > 0 ORDER BY k.time_ns DESC LIMIT 1) AS end_rss,
+           (SELECT MAX(CASE WHEN k.time_ns <= c.was_cut_ns THEN k.rss_bytes END) * 1.0 / NULLIF(MAX(k.rss_bytes), 0)
+              FROM base.process_tick k WHERE k.run_id = c.was_id) AS peak_rss
+      FROM cut c
+     WHERE c.was_cut_ns IS NOT NULL
+),
+now_level AS (
+    SELECT (SELECT t.live_bytes FROM timeline t
+             WHERE t.run_id = c.now_id AND t.start_ns < c.now_cut_ns ORDER BY t.start_ns DESC LIMIT 1)
+               / NULLIF((SELECT t.live_bytes FROM timeline t
+                          WHERE t.run_id = c.now_id ORDER BY t.start_ns DESC LIMIT 1), 0) AS end_live,
+           (SELECT MAX(CASE WHEN t.start_ns < c.now_cut_ns THEN t.live_bytes END) / NULLIF(MAX(t.live_bytes), 0)
+              FROM timeline t WHERE t.run_id = c.now_id) AS peak_live,
+           (SELECT k.rss_bytes FROM process_tick k
+             WHERE k.run_id = c.now_id AND k.time_ns <= c.now_cut_ns AND k.rss_bytes > 0
+             ORDER BY k.time_ns DESC LIMIT 1) * 1.0
+               / (SELECT k.rss_bytes FROM process_tick k
+                   WHERE k.run_id = c.now_id AND k.rss_bytes > 0 ORDER BY k.time_ns DESC LIMIT 1) AS end_rss,
+           (SELECT MAX(CASE WHEN k.time_ns <= c.now_cut_ns THEN k.rss_bytes END) * 1.0 / NULLIF(MAX(k.rss_bytes), 0)
+              FROM process_tick k WHERE k.run_id = c.now_id) AS peak_rss
+      FROM cut c
+     WHERE c.now_cut_ns IS NOT NULL
+),
 paired AS (
     SELECT COALESCE(n.name, w.name) AS name, COALESCE(n.unit, w.unit) AS unit, COALESCE(n.per, w.per) AS per,
            w.value AS was, w.low AS was_low, w.high AS was_high,
@@ -126,31 +159,43 @@ scaled AS (
                THEN COALESCE(b.part, 1.0) * CASE WHEN c.now_cut_ns IS NULL THEN 1.0 ELSE c.now_units / c.was_units END
                ELSE 1.0
            END AS now_factor,
-           -- the other reading: of levels, that they follow the work; of calls, which cannot be cut, and of seconds in
+           -- the other reading: of levels, as they were by equal work; of calls, which cannot be cut, and of seconds in
            -- doubt, that the whole run is the work
            CASE
-               WHEN p.name LIKE 'alloc.%' AND p.per = c.unit AND (c.doubtful = 1 OR p.name LIKE 'alloc.calls%') THEN c.was_units / c.now_units
-               WHEN p.per IS NULL AND p.unit IN ('bytes', 'count') AND p.name NOT LIKE 'pool.%'
-               THEN c.now_units / c.was_units
+               WHEN p.name LIKE 'alloc.%' AND p.per = c.unit AND (c.doubtful = 1 OR p.name LIKE 'alloc.calls%')
+               THEN c.was_units / c.now_units
+               WHEN p.name LIKE 'end.live_%' THEN COALESCE(d.end_live, 1.0)
+               WHEN p.name LIKE 'peak.live_%' THEN COALESCE(d.peak_live, 1.0)
+               WHEN p.name = 'end.rss_bytes' THEN COALESCE(d.end_rss, 1.0)
+               WHEN p.name = 'peak.rss_bytes' THEN COALESCE(d.peak_rss, 1.0)
                ELSE 1.0
-           END AS other_factor,
+           END AS other_was,
+           CASE
+               WHEN p.name LIKE 'end.live_%' THEN COALESCE(e.end_live, 1.0)
+               WHEN p.name LIKE 'peak.live_%' THEN COALESCE(e.peak_live, 1.0)
+               WHEN p.name = 'end.rss_bytes' THEN COALESCE(e.end_rss, 1.0)
+               WHEN p.name = 'peak.rss_bytes' THEN COALESCE(e.peak_rss, 1.0)
+               ELSE 1.0
+           END AS other_now,
            CASE
                WHEN p.name LIKE '%.max' OR p.name LIKE '%.max.%' OR p.name LIKE 'recorder.%' THEN 'unjudged'
                WHEN p.unit IN ('ns', 'ratio') THEN 'timing'
                WHEN p.name LIKE 'alloc.%'
                THEN CASE WHEN p.per = c.unit OR (c.unit = 'run' AND p.per IS NULL) THEN 'judged' ELSE 'unjudged' END
-               -- what a program does of itself; not what is left over, foreseen, or counts its work
+               -- what a program does of itself; not what is left over, foreseen, a verdict, or counts its work
                WHEN p.name IN ('peak.live_bytes', 'peak.live_blocks', 'end.live_bytes', 'end.live_blocks', 'peak.rss_bytes',
-                               'end.rss_bytes', 'leak.count', 'leak.bytes_per_hour')
+                               'end.rss_bytes')
                    OR p.name LIKE 'frame.%' OR p.name LIKE 'span.bytes%' OR p.name LIKE 'span.alloc_bytes.%'
                    OR p.name LIKE 'eval.alloc_bytes.%' OR p.name LIKE 'pool.%'
-               THEN CASE WHEN p.name LIKE '%.count' AND p.name <> 'leak.count' THEN 'unjudged' ELSE 'judged' END
+               THEN CASE WHEN p.name LIKE '%.count' THEN 'unjudged' ELSE 'judged' END
                ELSE 'unjudged'
            END AS kind
       FROM paired p
      CROSS JOIN cut c
       LEFT JOIN was_part a ON TRUE
       LEFT JOIN now_part b ON TRUE
+      LEFT JOIN was_level d ON TRUE
+      LEFT JOIN now_level e ON TRUE
 ),
 -- the two readings of a figure
 reading AS (
@@ -159,9 +204,11 @@ reading AS (
            now * now_factor AS now, now_low * now_factor AS now_low, now_high * now_factor AS now_high
       FROM scaled
      UNION ALL
-    SELECT name, kind, was * other_factor, was_low * other_factor, was_high * other_factor, now, now_low, now_high
+    SELECT name, kind, was * other_was, was_low * other_was, was_high * other_was,
+           now * other_now, now_low * other_now, now_high * other_now
       FROM scaled
-     WHERE other_factor <> 1.0
+     WHERE other_was <> 1.0
+        OR other_now <> 1.0
 ),
 scored AS (
     SELECT r.*,

@@ -33,22 +33,19 @@
 -- Empty:    nothing that appeared in the action stayed, beyond what chance explains
 -- Caveat:   a cache that the action fills stays, too: do the action twice, and record the second time.
 WITH entry AS (
-    SELECT 1 AS moment, x.samples, x.bytes, x.bytes_sq, x.bytes_var, s.names_key, s.function, s.text, s.key,
-           COALESCE(r.interval_bytes, 1) * 1.0 AS interval_bytes
+    SELECT 1 AS moment, x.samples, x.bytes, x.bytes_sq, x.bytes_var, s.names_key, s.function, s.text, s.key
       FROM base.run r
       JOIN base.stack_stat x ON x.run_id = r.id AND x.measure = 'live'
       LEFT JOIN base.stack s ON s.id = x.stack_id
      WHERE r.id = COALESCE(CAST($2 AS BIGINT), (SELECT MIN(id) FROM base.run))
      UNION ALL
-    SELECT 2, x.samples, x.bytes, x.bytes_sq, x.bytes_var, s.names_key, s.function, s.text, s.key,
-           COALESCE(r.interval_bytes, 1) * 1.0
+    SELECT 2, x.samples, x.bytes, x.bytes_sq, x.bytes_var, s.names_key, s.function, s.text, s.key
       FROM action.run r
       JOIN action.stack_stat x ON x.run_id = r.id AND x.measure = 'live'
       LEFT JOIN action.stack s ON s.id = x.stack_id
      WHERE r.id = (SELECT MIN(id) FROM action.run)
      UNION ALL
-    SELECT 3, x.samples, x.bytes, x.bytes_sq, x.bytes_var, s.names_key, s.function, s.text, s.key,
-           COALESCE(r.interval_bytes, 1) * 1.0
+    SELECT 3, x.samples, x.bytes, x.bytes_sq, x.bytes_var, s.names_key, s.function, s.text, s.key
       FROM run r
       JOIN stack_stat x ON x.run_id = r.id AND x.measure = 'live'
       LEFT JOIN stack s ON s.id = x.stack_id
@@ -81,8 +78,8 @@ step AS (
     SELECT s.*, t.step, x1 AS was, sq1 AS was_sq, var1 AS was_var,
            CASE t.step WHEN 2 THEN x2 ELSE x3 END AS now, CASE t.step WHEN 2 THEN sq2 ELSE sq3 END AS now_sq,
            CASE t.step WHEN 2 THEN var2 ELSE var3 END AS now_var,
-           (SELECT MAX(interval_bytes) FROM entry WHERE moment = 1)
-               / (SELECT MAX(interval_bytes) FROM entry WHERE moment = t.step) AS coarser
+           (SELECT SUM(bytes_sq) / SUM(bytes) FROM entry WHERE moment = 1)
+               / (SELECT SUM(bytes_sq) / SUM(bytes) FROM entry WHERE moment = t.step) AS coarser
       FROM summed s
      CROSS JOIN (SELECT 2 AS step UNION ALL SELECT 3) t
      WHERE x2 > 0 AND x3 > 0

@@ -20,9 +20,7 @@
 WITH chosen AS (
     SELECT n.id AS now_id, w.id AS was_id,
            n.duration_ns AS now_ns, w.duration_ns AS was_ns,
-           n.bucket_ns AS now_bucket_ns, w.bucket_ns AS was_bucket_ns,
-           COALESCE(n.interval_bytes, 1) * 1.0 AS now_interval,
-           COALESCE(w.interval_bytes, 1) * 1.0 AS was_interval
+           n.bucket_ns AS now_bucket_ns, w.bucket_ns AS was_bucket_ns
       FROM run n
       JOIN base.run w
         ON w.id = COALESCE(CAST($2 AS BIGINT), (SELECT MIN(id) FROM base.run))
