@@ -3,16 +3,17 @@
 #include "capacity.h"
 
 #include "capacity_estimate.h"
+#include "capacity_spans.h"
 #include "diag.h"
-#include "text_pool.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIZES = 64, PLACES_MAX = 4096 };
+enum { SIZES = 64, PLACES_MAX = 4096, READINGS_MAX = 1 << 20 };
 static const double look_ns = 1e8; /* between two looks at the pools */
 static const double hour_ns = 3600e9;
+static const double hardly_any = 1e-5; /* of the requests: more places are not worth having */
 
 #define LEAKS                                                                                      \
     "(SELECT COALESCE(SUM(leak_rate_bytes_per_hour_high), 0) FROM leak"                            \
@@ -71,11 +72,29 @@ struct series {
 };
 
 struct statements { /* `places` selects, the others insert */
-    struct statement *series, *risk, *occupancy, *wait, *load, *places;
+    struct statement *series, *risk, *occupancy, *wait, *places;
 };
+
+/* Every second reading goes; its peak stays with the one after it. */
+static void thin(struct series *series)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i + 1 < series->count; i += 2) {
+        struct reading reading = series->rows[i + 1];
+
+        reading.time_ns = series->rows[i].time_ns;
+        reading.peak = series->rows[i].peak > reading.peak ? series->rows[i].peak : reading.peak;
+        series->rows[kept++] = reading;
+    }
+    series->count = kept;
+}
 
 static status add_reading(struct series *series, struct reading reading)
 {
+    if (series->count == READINGS_MAX) {
+        thin(series);
+    }
     if (series->count == series->capacity) {
         size_t capacity = series->capacity ? 2 * series->capacity : 1024;
         struct reading *rows = realloc(series->rows, capacity * sizeof *rows);
@@ -275,19 +294,16 @@ static status write_places(const struct series *series, const struct statements 
     double load = places.refuses && places.waited_ns == 0
                       ? capacity_offered(fmin(busy, places.slots), places.slots)
                       : busy + places.waited_ns / length_ns;
-    for (unsigned slots = 1; slots <= PLACES_MAX; slots++) {
-        double refused = capacity_refused(load, slots);
-
+    double refused = 1;
+    for (unsigned slots = 1; slots <= PLACES_MAX && refused > hardly_any; slots++) {
+        refused = capacity_refused_by(load, slots, refused);
         db_bind_int(with->wait, 1, series->run_id);
         db_bind_int(with->wait, 2, series->subject_id);
         db_bind_int(with->wait, 3, slots);
         db_bind_real(with->wait, 4, load);
         db_bind_real(with->wait, 5, refused);
-        db_bind_real(with->wait, 6, capacity_waiting(load, slots));
+        db_bind_real(with->wait, 6, capacity_waiting(load, slots, refused));
         TRY(db_insert(with->wait));
-        if (slots >= places.slots && refused < capacity_risks[CAPACITY_RISKS - 1] / 10) {
-            break;
-        }
     }
     return OK;
 }
@@ -374,123 +390,6 @@ static status write_measure(struct db *db, const struct measure *measure,
     return result;
 }
 
-/* ---- spans ---------------------------------------------------------------------------------- */
-
-struct turn {          /* a span of a kind begins, or ends */
-    const char *group; /* "run.id/kind", one pointer per text */
-    int64_t time_ns;
-    int change; /* 1, -1 */
-};
-
-struct turns {
-    struct turn *rows;
-    size_t count, capacity;
-    struct text_pool groups;
-};
-
-/* An end comes before a begin of the same moment: one after the other is not two at once. */
-static int compare_turns(const void *left, const void *right)
-{
-    const struct turn *l = left, *r = right;
-
-    if (l->group != r->group) {
-        return l->group < r->group ? -1 : 1;
-    }
-    if (l->time_ns != r->time_ns) {
-        return l->time_ns < r->time_ns ? -1 : 1;
-    }
-    return (l->change > r->change) - (l->change < r->change);
-}
-
-static status add_span(struct turns *turns, const char *group, int64_t begin_ns, int64_t end_ns)
-{
-    struct text kept = text_pool_keep(&turns->groups, (struct text){group, strlen(group)}, NULL);
-
-    if (turns->count + 2 > turns->capacity) {
-        size_t capacity = turns->capacity ? 2 * turns->capacity : 1024;
-        struct turn *rows = realloc(turns->rows, capacity * sizeof *rows);
-
-        if (!rows) {
-            return no_memory();
-        }
-        turns->rows = rows;
-        turns->capacity = capacity;
-    }
-    if (!kept.bytes) {
-        return no_memory();
-    }
-    turns->rows[turns->count++] = (struct turn){kept.bytes, begin_ns, 1};
-    turns->rows[turns->count++] = (struct turn){kept.bytes, end_ns, -1};
-    return OK;
-}
-
-static status read_spans(struct db *db, struct turns *turns)
-{
-    struct statement *select;
-    bool has_row;
-
-    /* one that did not end is in flight until the run does */
-    TRY(db_prepare(db,
-                   "SELECT s.run_id || '/' || s.kind, s.begin_ns,"
-                   " COALESCE(s.begin_ns + s.duration_ns, r.duration_ns)"
-                   " FROM span s JOIN run r ON r.id = s.run_id",
-                   &select));
-    TRY(db_step(select, &has_row));
-    while (has_row) {
-        TRY(add_span(turns, db_string(select, 0), db_int(select, 1), db_int(select, 2)));
-        TRY(db_step(select, &has_row));
-    }
-    if (turns->count > 0) {
-        qsort(turns->rows, turns->count, sizeof *turns->rows, compare_turns);
-    }
-    return OK;
-}
-
-/* One kind, in order: how many were in flight, over the time from the first begin to the last end. */
-static status write_kind(struct statement *insert, const struct turn *rows, size_t count)
-{
-    char *kind;
-    int64_t run_id = strtoll(rows->group, &kind, 10), in_flight = 0, most = 0, most_ns = 0;
-    double area = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        in_flight += rows[i].change;
-        if (in_flight > most) {
-            most = in_flight;
-            most_ns = rows[i].time_ns;
-        }
-        if (i + 1 < count) {
-            area += (double)in_flight * (double)(rows[i + 1].time_ns - rows[i].time_ns);
-        }
-    }
-    int64_t length_ns = rows[count - 1].time_ns - rows[0].time_ns;
-    db_bind_int(insert, 1, run_id);
-    db_bind_string(insert, 2, kind + 1);
-    db_bind_int(insert, 3, (int64_t)count / 2);
-    db_bind_int(insert, 4, rows[0].time_ns);
-    db_bind_int(insert, 5, rows[count - 1].time_ns);
-    db_bind_real(insert, 6, length_ns > 0 ? area / (double)length_ns : 0);
-    db_bind_int(insert, 7, most);
-    db_bind_int(insert, 8, most_ns);
-    return db_insert(insert);
-}
-
-static status write_spans(struct db *db, struct statement *insert)
-{
-    struct turns turns = {0};
-    status result = read_spans(db, &turns);
-
-    for (size_t i = 0, end; i < turns.count && result.code == STATUS_OK; i = end) {
-        for (end = i + 1; end < turns.count && turns.rows[end].group == turns.rows[i].group;) {
-            end++;
-        }
-        result = write_kind(insert, &turns.rows[i], end - i);
-    }
-    free(turns.rows);
-    text_pool_free(&turns.groups);
-    return result;
-}
-
 status capacity_write(struct db *db)
 {
     struct statements insert;
@@ -510,21 +409,10 @@ status capacity_write(struct db *db)
                    " GROUP BY p.id HAVING p.kind = 'connection' OR MAX(t.wait_count) > 0"
                    " OR MAX(t.exhausted_count) > 0",
                    &insert.places));
-    TRY(db_prepare(
-        db, "INSERT INTO span_load VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, NULL, NULL)",
-        &insert.load));
     TRY(db_run(db, "BEGIN"));
     for (size_t i = 0; i < sizeof measures / sizeof measures[0]; i++) {
         TRY(write_measure(db, &measures[i], &insert));
     }
-    TRY(write_spans(db, insert.load));
-    TRY(db_run(db,
-               "UPDATE span_load SET duration_ns = s.mean_ns, held_bytes = s.held, bytes = s.bytes,"
-               " bytes_sq = s.bytes_sq, bytes_var = s.bytes_var FROM ("
-               "  SELECT run_id, kind, AVG(duration_ns) AS mean_ns, SUM(bytes) AS bytes,"
-               "   SUM(held_byte_ns) / SUM(duration_ns) AS held, SUM(bytes_sq) AS bytes_sq,"
-               "   SUM(bytes_var) AS bytes_var FROM span WHERE duration_ns IS NOT NULL"
-               "  GROUP BY run_id, kind) AS s"
-               " WHERE s.run_id = span_load.run_id AND s.kind = span_load.kind"));
+    TRY(capacity_spans_write(db));
     return db_run(db, "COMMIT");
 }

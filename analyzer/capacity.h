@@ -10,8 +10,8 @@
 
 #include "db.h"
 
-/* After all other rows are in. Takes 24 bytes for each reading of the longest series, and 24 for each span, while it
- * runs. */
+/* After all other rows are in. Takes 24 bytes for each reading of the longest series while it runs, at most 24 MiB:
+ * of a longer one every second reading, and the second again, is left out, but no peak. */
 STATUS_MUST_USE status capacity_write(struct db *db);
 
 #endif

@@ -614,18 +614,21 @@ void capacity_study(const struct capacity_series *series, double grain, double c
 
 double capacity_refused(double load, unsigned slots)
 {
-    double refused = 1; /* by none; the recurrence is Erlang's own */
+    double refused = 1; /* by none */
 
     for (unsigned i = 1; i <= slots; i++) {
-        refused = load * refused / (i + load * refused);
+        refused = capacity_refused_by(load, i, refused);
     }
     return refused;
 }
 
-double capacity_waiting(double load, unsigned slots)
+double capacity_refused_by(double load, unsigned slots, double by_one_less)
 {
-    double refused = capacity_refused(load, slots);
+    return load * by_one_less / (slots + load * by_one_less);
+}
 
+double capacity_waiting(double load, unsigned slots, double refused)
+{
     return load >= slots ? 1 : refused / (1 - load / slots * (1 - refused));
 }
 

@@ -64,10 +64,12 @@ void capacity_study(const struct capacity_series *series, double grain, double c
 
 /* ---- places that requests take, one each, for a while ---- */
 
-/* Erlang's B and C: of requests that come at random and would keep `load` places busy, the part that finds all of
- * `slots` taken, when such go away, and when they wait (1: they wait for ever). */
+/* Erlang's B: of requests that come at random and would keep `load` places busy, the part that finds all of `slots`
+ * taken, when such go away; and the same from that of one slot less, which is 1 for none. Erlang's C, from B: the part
+ * that waits, when such wait (1: for ever). */
 double capacity_refused(double load, unsigned slots);
-double capacity_waiting(double load, unsigned slots);
+double capacity_refused_by(double load, unsigned slots, double by_one_less);
+double capacity_waiting(double load, unsigned slots, double refused);
 
 /* The load of which `busy` places are kept busy, while the others of it find all `slots` taken and go away. */
 double capacity_offered(double busy, unsigned slots);

@@ -47,7 +47,10 @@ pooled AS MATERIALIZED (
                        FROM span_load l
                       WHERE l.run_id = s.run_id
                         AND l.in_flight_max >= s.wanted)
-           END AS most
+           END AS most,
+           -- beyond these hardly any request finds no place
+           (SELECT MAX(w.slots) FROM pool_wait w WHERE w.run_id = s.run_id AND w.pool_id = s.pool_id)
+               AS last_slots
       FROM pool_size s
       JOIN chosen c ON c.id = s.run_id AND c.risk = s.risk
       JOIN pool p ON p.id = s.pool_id
@@ -124,11 +127,11 @@ SELECT t.name AS pool,
            AS DOUBLE PRECISION) AS short_share,
        CAST(COALESCE(t.short_looks, 0) AS BIGINT) AS short_looks,
        CASE
-           WHEN w.slots >= t.most THEN 0.0
+           WHEN t.tried / t.slot >= t.most OR t.tried / t.slot > t.last_slots THEN 0.0
            ELSE CAST(ROUND(CAST(w.waiting_share AS NUMERIC), 4) AS DOUBLE PRECISION)
        END AS waiting_share,
        CASE
-           WHEN w.slots >= t.most THEN 0.0
+           WHEN t.tried / t.slot >= t.most OR t.tried / t.slot > t.last_slots THEN 0.0
            ELSE CAST(ROUND(CAST(w.refused_share AS NUMERIC), 4) AS DOUBLE PRECISION)
        END AS refused_share,
        CASE

@@ -802,7 +802,7 @@ CREATE TABLE pool_occupancy (            -- how full a pool was, in at most 64 e
 CREATE TABLE pool_wait (                 -- a pool of connections, or one that made wait or refused: what a number of slots means (Erlang's formulas)
     run_id  INTEGER NOT NULL,
     pool_id INTEGER NOT NULL,            -- pool.id
-    slots   INTEGER NOT NULL,            -- from 1 until nobody is refused, at most 4096
+    slots   INTEGER NOT NULL,            -- from 1 until one of 100 000 is refused, at most 4096
     load    REAL NOT NULL,               -- places kept busy, had there been enough: those used, and those who waited; where requests were refused, what keeps so many busy in spite of it
     refused_share REAL NOT NULL,         -- of the requests, those that find no place, when such go away
     waiting_share REAL NOT NULL,         -- ... when such wait

@@ -165,8 +165,9 @@ static void test_places(void)
     /* of Erlang's tables */
     CHECK(near(capacity_refused(5, 10), 0.0183846, 1e-4));
     CHECK(near(capacity_refused(1, 1), 0.5, 1e-9));
-    CHECK(near(capacity_waiting(5, 10), 0.0361054, 1e-4));
-    CHECK(capacity_waiting(3, 3) == 1);
+    CHECK(near(capacity_waiting(5, 10, capacity_refused(5, 10)), 0.0361054, 1e-4));
+    CHECK(capacity_waiting(3, 3, capacity_refused(3, 3)) == 1);
+    CHECK(capacity_refused_by(5, 10, capacity_refused(5, 9)) == capacity_refused(5, 10));
     CHECK(capacity_refused(0, 1) == 0);
     CHECK(near(capacity_offered(5 * (1 - capacity_refused(5, 6)), 6), 5, 1e-6));
     CHECK(capacity_offered(4, 4) >= 15.9); /* always full: as much as can be told */
