@@ -616,6 +616,9 @@ static void survey(struct pins_space *space, const struct pins_region *region)
         space->once += region->samples == 1 && estimated;
         space->twice += region->samples == 2 && estimated;
         space->bytes += region->free;
+        space->bytes_variance += region->used.variance;
+    } else if (region->state == PINS_UNDECIDED) {
+        space->undecided_bytes += region->free;
     }
 }
 
@@ -721,10 +724,12 @@ struct pins_estimate pins_estimate(const struct pins_space *space, struct pins_s
     double centre = (share + z * z / (2 * n)) / (1 + z * z / n);
     double width = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n));
     double each = space->empty ? space->empty_bytes / space->empty : 0;
+    double off = z * sqrt(space->bytes_variance);
 
     return (struct pins_estimate){
         share * (space->bytes + space->unseen * each),
-        fmin(fmax(centre - width, 0), share) * space->bytes,
-        fmin(centre + width, 1) * (space->bytes + space->unseen_high * each),
+        fmin(fmax(centre - width, 0), share) * fmax(space->bytes - off, 0),
+        fmin(centre + width, 1) *
+            (space->bytes + off + space->unseen_high * each + space->undecided_bytes),
     };
 }

@@ -98,7 +98,8 @@ struct pins_space {
     uint32_t regions, once, twice; /* nearly empty; of these, with exactly one sample; with two */
     uint32_t empty;                /* regions */
     double bytes;                  /* free in the nearly empty */
-    double empty_bytes;
+    double bytes_variance;
+    double empty_bytes, undecided_bytes; /* free in others: that may be nearly empty, too */
     double variance; /* of a share that is nearly all, in bytes squared; 0: exact */
     /* by pins_census: */
     double unseen, unseen_high; /* empty regions that hold something after all */

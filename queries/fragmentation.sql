@@ -24,7 +24,8 @@
 --   fragmented       RATIO  free over reserved
 --   fragmented_low   RATIO
 --   fragmented_high  RATIO
---   nearly_empty     BYTES  free in pages or regions that are nearly empty: old blocks pin them
+--   nearly_empty     BYTES  free in pages or regions that are nearly empty: old blocks pin them. In a
+--                           sampled run with an estimate of those where no sample shows a block
 --   empty            BYTES  free in those in which nothing lives
 --   unusable         RATIO  of the free bytes, what cannot serve a block of hole_bytes
 --   hole_bytes       BYTES  for pools: all of the longest free run
@@ -39,12 +40,13 @@
 -- Table:    kind name verdict used reserved fragmented nearly_empty empty unusable
 -- Empty:    no living block was recorded
 -- Caveat:   free here is free inside, whether resident or not: rss says what is resident. In a sampled run
---           a region without a sample may still hold a block, and one is nearly empty when at most
---           half full with 97.5 % confidence.
+--           a region is nearly empty when at most half full with 97.5 % confidence.
 WITH chosen AS (
     SELECT r.id,
            l.moment, l.time_ns, l.region_bytes, l.unit_bytes, l.mapped_bytes, l.mapped_bytes_low,
            l.mapped_bytes_high, l.samples,
+           -- of the empty regions, the part that holds something which no sample shows
+           COALESCE(l.unseen_regions / NULLIF(l.empty_regions, 0), 0) AS unseen,
            ROW_NUMBER() OVER (ORDER BY l.moment DESC) AS place
       FROM run r
       JOIN heap_look l ON l.run_id = r.id
@@ -103,8 +105,9 @@ part (place, number, kind, name, used, used_low, used_high, reserved, most, spar
      UNION ALL
     SELECT 2, a.number, 'area', NULL, CAST(ROUND(a.used_bytes) AS BIGINT),
            CAST(ROUND(a.used_bytes_low) AS BIGINT), CAST(ROUND(a.used_bytes_high) AS BIGINT),
-           a.reserved_bytes, NULL, CAST(ROUND(a.sparse_bytes) AS BIGINT),
-           CAST(ROUND(a.empty_bytes) AS BIGINT), COALESCE(a.unusable_64k, a.unusable_region),
+           a.reserved_bytes, NULL,
+           CAST(ROUND(a.sparse_bytes + a.empty_bytes * c.unseen) AS BIGINT),
+           CAST(ROUND(a.empty_bytes * (1 - c.unseen)) AS BIGINT), COALESCE(a.unusable_64k, a.unusable_region),
            CASE WHEN a.unusable_64k IS NOT NULL THEN 65536 ELSE c.region_bytes END,
            a.longest_free_bytes, a.regions, a.sparse_regions, a.empty_regions, a.cells
       FROM looked c
