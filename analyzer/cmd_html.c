@@ -9,38 +9,53 @@
 
 #include <stdlib.h>
 
-enum { OPTION_OUTPUT, OPTION_RUN };
+enum { OPTION_OUTPUT, OPTION_RUN, OPTION_BASELINE };
 
 static const struct command_option options[] = {
     [OPTION_OUTPUT] = {"output", 'o', "FILE", "write the page to FILE, or - for standard output"},
     [OPTION_RUN] = {"run", 'r', "ID", "the run to show (default: the first)"},
+    [OPTION_BASELINE] = {"baseline", 'b', "FILE",
+                         "an earlier database or trace: boxes of the flame graph say what changed"},
     {0},
 };
 
-static status write_to(struct db *db, int64_t run, FILE *out)
+static status write_to(struct page *page, FILE *out)
 {
     struct catalog catalog;
 
     TRY(catalog_open(&catalog));
-    status result = page_write(db, &catalog, run, out);
+    page->catalog = &catalog;
+    status result = page_write(page, out);
     catalog_close(&catalog);
     return result;
 }
 
-static status write_page(const char *input, const char *output, int64_t run)
+static status write_file(struct page *page, const char *output)
 {
-    struct source source;
-    struct new_file page;
+    struct new_file file;
+
+    TRY(new_file_open(output, true, &file));
+    status result = write_to(page, file.out);
+    if (result.code == STATUS_OK) {
+        result = new_file_keep(&file);
+    }
+    new_file_close(&file);
+    return result;
+}
+
+/* `baseline` NULL: none. */
+static status write_page(const char *input, const char *baseline, const char *output, int64_t run)
+{
+    struct source source, other = {0};
 
     TRY(source_open(input, &source));
-    status result = new_file_open(output, true, &page);
+    status result = baseline ? source_open(baseline, &other) : OK;
     if (result.code == STATUS_OK) {
-        result = write_to(source.db, run, page.out);
-        if (result.code == STATUS_OK) {
-            result = new_file_keep(&page);
-        }
-        new_file_close(&page);
+        struct page page = {.db = source.db, .run = run, .baseline = other.db};
+
+        result = write_file(&page, output);
     }
+    source_close(&other);
     source_close(&source);
     return result.code == STATUS_OK && source.incomplete ? (status){STATUS_INCOMPLETE} : result;
 }
@@ -48,7 +63,7 @@ static status write_page(const char *input, const char *output, int64_t run)
 static int run_html(const struct command *command, int argc, char **argv)
 {
     struct arguments arguments = arguments_of(command, argc, argv);
-    const char *input = NULL, *output = NULL;
+    const char *input = NULL, *output = NULL, *baseline = NULL;
     char *beside = NULL, *end;
     int64_t run = 0;
 
@@ -63,6 +78,9 @@ static int run_html(const struct command *command, int argc, char **argv)
                 return command_usage_error(command, "--run takes the id of a run, not \"%s\"",
                                            arguments.value);
             }
+            break;
+        case OPTION_BASELINE:
+            baseline = arguments.value;
             break;
         case ARGUMENT_OPERAND:
             if (input) {
@@ -85,7 +103,7 @@ static int run_html(const struct command *command, int argc, char **argv)
         }
         output = beside;
     }
-    status result = write_page(input, output, run);
+    status result = write_page(input, baseline, output, run);
     if (beside && (result.code == STATUS_OK || result.code == STATUS_INCOMPLETE)) {
         printf("%s\n", beside);
     }
@@ -96,7 +114,7 @@ static int run_html(const struct command *command, int argc, char **argv)
 const struct command command_html = {
     .name = "html",
     .sentence = "makes one page of a run, with charts, to look at and to share",
-    .usage = "html FILE [-o PAGE]",
+    .usage = "html FILE [-o PAGE] [--baseline FILE]",
     .options = options,
     .notes =
         "FILE is a database or a trace. The page needs no network and no server; a browser opens it from\n"

@@ -123,16 +123,16 @@ static void on_end(int number)
 }
 
 static status to_memory(struct watch *watch, char **out, size_t *bytes,
-                        status (*write)(struct db *db, const struct catalog *catalog, int64_t run,
-                                        FILE *out))
+                        status (*write)(const struct page *page, FILE *out))
 {
+    const struct page page = {.db = watch->follow.db, .catalog = &watch->catalog};
     FILE *memory = open_memstream(out, bytes);
 
     if (!memory) {
         diag_error("could not make the page: out of memory");
         return FAIL;
     }
-    status result = write(watch->follow.db, &watch->catalog, 0, memory);
+    status result = write(&page, memory);
     fclose(memory);
     return result;
 }

@@ -96,33 +96,75 @@ static status put_table(struct db *db, const struct catalog_report *report, int6
     return result;
 }
 
-static status put_charts(struct db *db, int64_t run, FILE *out)
+static status put_chart(struct db *db, const struct embedded_sql *chart, int64_t run, FILE *out)
 {
-    for (size_t i = 0; i < embedded_charts_count; i++) {
-        const struct embedded_sql *chart = &embedded_charts[i];
-        struct catalog_report parsed;
+    struct catalog_report parsed;
+    status result = catalog_parse(chart->name, NULL, chart->text, &parsed);
 
-        fputs(i ? ",\n" : "\n", out);
-        status result = catalog_parse(chart->name, NULL, chart->text, &parsed);
-        if (result.code == STATUS_OK) {
-            result = put_table(db, &parsed, run, CHART_ROWS_MAX, out);
-        }
-        catalog_release(&parsed);
-        TRY(result);
+    if (result.code == STATUS_OK) {
+        result = put_table(db, &parsed, run, CHART_ROWS_MAX, out);
     }
+    catalog_release(&parsed);
+    return result;
+}
+
+static status put_charts(const struct page *page, FILE *out)
+{
+    fputs("\"charts\":[", out);
+    for (size_t i = 0; i < embedded_charts_count; i++) {
+        fputs(i ? ",\n" : "\n", out);
+        TRY(put_chart(page->db, &embedded_charts[i], page->run, out));
+    }
+    putc(']', out);
+    return OK;
+}
+
+/* What a comparison needs of the other recording. */
+static status put_baseline(const struct page *page, FILE *out)
+{
+    bool first = true;
+
+    fputs(",\n\"baseline\":[", out);
+    for (size_t i = 0; page->baseline && i < embedded_charts_count; i++) {
+        if (strcmp(embedded_charts[i].name, "facts") == 0 ||
+            strcmp(embedded_charts[i].name, "sites") == 0) {
+            fputs(first ? "\n" : ",\n", out);
+            first = false;
+            TRY(put_chart(page->baseline, &embedded_charts[i], 0, out));
+        }
+    }
+    putc(']', out);
+    return OK;
+}
+
+static status put_reports(const struct page *page, FILE *out)
+{
+    bool first = true;
+
+    fputs(",\n\"reports\":[", out);
+    for (size_t i = 0; i < page->catalog->count; i++) {
+        const struct catalog_report *report = &page->catalog->reports[i];
+
+        if (!report->plain && !report->with) { /* for other tools, of more than one recording */
+            fputs(first ? "\n" : ",\n", out);
+            first = false;
+            TRY(put_table(page->db, report, page->run, REPORT_ROWS_MAX, out));
+        }
+    }
+    putc(']', out);
     return OK;
 }
 
 /* The report sets, and the one that suits this run. */
-static status put_sets(struct db *db, int64_t run, FILE *out)
+static status put_sets(const struct page *page, FILE *out)
 {
     const struct report_set *chosen = NULL;
     char *reason = NULL;
     struct report_sets sets;
 
     TRY(report_sets_open(&sets));
-    status result = report_sets_choose(&sets, db, run, &chosen, &reason);
-    fputs("],\n\"sets\":[", out);
+    status result = report_sets_choose(&sets, page->db, page->run, &chosen, &reason);
+    fputs(",\n\"sets\":[", out);
     for (size_t i = 0; i < sets.count; i++) {
         const struct report_set *set = &sets.sets[i];
 
@@ -140,23 +182,13 @@ static status put_sets(struct db *db, int64_t run, FILE *out)
     return result;
 }
 
-status page_write_data(struct db *db, const struct catalog *catalog, int64_t run, FILE *out)
+status page_write_data(const struct page *page, FILE *out)
 {
-    bool first = true;
-
-    fputs("{\"version\":\"" MEMREC_VERSION "\",\n\"charts\":[", out);
-    TRY(put_charts(db, run, out));
-    fputs("],\n\"reports\":[", out);
-    for (size_t i = 0; i < catalog->count; i++) {
-        const struct catalog_report *report = &catalog->reports[i];
-
-        if (!report->plain && !report->with) { /* for other tools, of more than one recording */
-            fputs(first ? "\n" : ",\n", out);
-            first = false;
-            TRY(put_table(db, report, run, REPORT_ROWS_MAX, out));
-        }
-    }
-    TRY(put_sets(db, run, out));
+    fputs("{\"version\":\"" MEMREC_VERSION "\",\n", out);
+    TRY(put_charts(page, out));
+    TRY(put_baseline(page, out));
+    TRY(put_reports(page, out));
+    TRY(put_sets(page, out));
     fputs("]}\n", out);
     return OK;
 }
@@ -170,16 +202,16 @@ static const char *put_until(const char *text, const char *mark, FILE *out)
     return end + strlen(mark);
 }
 
-status page_write(struct db *db, const struct catalog *catalog, int64_t run, FILE *out)
+status page_write(const struct page *page, FILE *out)
 {
     const char *rest = put_until(embedded_page, "<!-- data -->", out);
 
-    TRY(page_write_data(db, catalog, run, out));
+    TRY(page_write_data(page, out));
     fputs(rest, out);
     return OK;
 }
 
-status page_write_live(struct db *db, const struct catalog *catalog, int64_t run, FILE *out)
+status page_write_live(const struct page *page, FILE *out)
 {
     const char *rest = put_until(embedded_page, "<html ", out);
 
@@ -187,7 +219,7 @@ status page_write_live(struct db *db, const struct catalog *catalog, int64_t run
     rest = put_until(rest, "default-src 'none';", out);
     fputs("default-src 'none'; connect-src 'self';", out);
     rest = put_until(rest, "<!-- data -->", out);
-    TRY(page_write_data(db, catalog, run, out));
+    TRY(page_write_data(page, out));
     fputs(rest, out);
     return OK;
 }

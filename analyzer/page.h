@@ -14,16 +14,21 @@
 
 struct db;
 
-/* Writes the page; run 0 is the first. A full disk shows when the caller flushes. */
-STATUS_MUST_USE status page_write(struct db *db, const struct catalog *catalog, int64_t run,
-                                  FILE *out);
+struct page {
+    struct db *db;
+    const struct catalog *catalog;
+    int64_t run; /* 0: the first */
+    struct db *
+        baseline; /* an earlier recording, whose first run the stacks are compared with; NULL: none */
+};
+
+/* Writes the page. A full disk shows when the caller flushes. */
+STATUS_MUST_USE status page_write(const struct page *page, FILE *out);
 
 /* The same for a server that says when there are other data: the page asks it, and nobody else, for them. */
-STATUS_MUST_USE status page_write_live(struct db *db, const struct catalog *catalog, int64_t run,
-                                       FILE *out);
+STATUS_MUST_USE status page_write_live(const struct page *page, FILE *out);
 
 /* Writes its JSON alone. */
-STATUS_MUST_USE status page_write_data(struct db *db, const struct catalog *catalog, int64_t run,
-                                       FILE *out);
+STATUS_MUST_USE status page_write_data(const struct page *page, FILE *out);
 
 #endif

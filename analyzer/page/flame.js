@@ -67,12 +67,40 @@ function flameTree(rows, measure, inverted) {
     return { root, paths };
 }
 
+// What a box of the baseline holds, under the names on the way to it; figures that grow with time, for as long as this run.
+let baseline;
+derived.push(() => {
+    const [of, sites] = ["facts", "sites"].map(name => page.baseline.find(table => table.name === name)).map(raw => raw ? new Table(raw) : null);
+    baseline = sites ? { rows: sites.records, scale: facts.duration_ns / Math.max(1, of.records[0]?.duration_ns ?? 1), trees: new Map() } : null;
+});
+
+function weighBaseline(measure, inverted) {
+    const key = measure + inverted;
+    if (!baseline.trees.has(key)) {
+        const sums = new Map(), grows = ["allocated", "blocks", "temporary"].includes(measure), add = node => {
+            sums.set(pathOf(node), node.value * (grows ? baseline.scale : 1));
+            node.children.forEach(add);
+        };
+        add(flameTree(baseline.rows, measure, inverted).root);
+        baseline.trees.set(key, sums);
+    }
+    return baseline.trees.get(key);
+}
+
+const pathOf = node => node.path ??= node.parent ? pathOf(node.parent) + "\n" + node.name : "";
+
 function weigh(tree, measure) {
     for (const [, path] of tree.paths) for (const node of path) node.value = 0;
     for (const [row, path] of tree.paths) {
         const value = siteValue(row, measure);
         for (const node of path) node.value += value;
     }
+}
+
+// Orange grew, blue shrank, the paler the less.
+function changeColour(now, before) {
+    const change = (now - before) / Math.max(now, before, 1), amount = Math.min(1, Math.abs(change)), light = theme.dark ? 26 : 92 - amount * 22;
+    return `hsl(${change > 0 ? 24 : 210} ${Math.round(15 + amount * 75)}% ${theme.dark ? light + amount * 14 : light}%)`;
 }
 
 // The same function has the same tone everywhere.
@@ -124,6 +152,7 @@ function flamePanel() {
         canvas.style.height = height + "px";
         canvas.width = width * ratio;
         canvas.height = height * ratio;
+        const before = baseline && isWhole() ? weighBaseline(measure, inverted) : null;
         const ctx = canvas.getContext("2d"), wanted = search.value.toLowerCase();
         ctx.scale(ratio, ratio);
         ctx.font = "11.5px system-ui, sans-serif";
@@ -135,7 +164,7 @@ function flamePanel() {
             if (hit && !inside.has(node.parent)) found += node.value;
             if (hit || inside.has(node.parent)) inside.add(node);
             const tone = node.tone ??= toneOf(node.name);
-            ctx.fillStyle = hit ? theme.colour("c4") : above ? theme.colour("line")
+            ctx.fillStyle = hit ? theme.colour("c4") : above ? theme.colour("line") : before ? changeColour(node.value, before.get(pathOf(node)) ?? 0)
                 : theme.dark ? `hsl(${205 + tone} 45% ${30 + tone / 4}%)` : `hsl(${200 + tone} 62% ${72 + tone / 4}%)`;
             ctx.fillRect(left, level * ROW, Math.max(wide - 0.6, 0.4), ROW - 1);
             if (node === focused && document.activeElement === canvas) {
@@ -154,6 +183,7 @@ function flamePanel() {
             }
         }
         words.replaceChildren(el("span", {}, MEASURES[measure][0] + " ", el("b", {}, unit(root.value))),
+            baseline ? el("span", {}, isWhole() ? "orange: more than in the baseline, blue: less" : "the baseline is compared with the whole run only") : "",
             isWhole() ? "" : el("span", {}, MEASURES[measure][2] ? "allocated in the selected time, by the largest 150 stacks" : "of the whole run: this measure has no times"),
             wanted ? el("span", {}, "found ", el("b", {}, `${unit(found)}, ${units.share(root.value ? found / root.value : 0)}`)) : "",
             zoomed !== root ? el("span", {}, "zoomed: ", el("b", {}, zoomed.name.slice(0, 80))) : "");
@@ -170,7 +200,8 @@ function flamePanel() {
     canvas.addEventListener("click", event => under(event) && zoom(under(event)));
     canvas.addEventListener("pointermove", event => {
         const node = under(event);
-        if (node) tip.show(event, `${node.name}\n${unit(node.value)}, ${units.share(node.value / root.value)} of all`);
+        const before = node && baseline && isWhole() ? weighBaseline(measure, inverted).get(pathOf(node)) ?? 0 : null;
+        if (node) tip.show(event, `${node.name}\n${unit(node.value)}, ${units.share(node.value / root.value)} of all${before === null ? "" : `\n${unit(before)} in the baseline`}`);
         else tip.hide();
     });
     canvas.addEventListener("pointerleave", tip.hide);

@@ -108,6 +108,8 @@ async function use(browser, name, panels) {
     await page.waitForTimeout(80);
     check(name, "Escape does not select the whole run", await page.evaluate(() => selection.range.join()) === before[2]);
 
+    check(name, "what changed since the baseline is not said", name !== "server" || /orange: more/.test(await flame()));
+
     // hovering speaks in every legend
     await page.mouse.move(strip.x + strip.width * 0.6, strip.y + 20);
     await page.waitForTimeout(80);

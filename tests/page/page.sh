@@ -29,6 +29,10 @@ for round in range(40):
 record game "$bin/example_game_header" 400 fast
 wanted="python=verdicts,process,memory,sites,flame,pressure,survival,capacity
         game=verdicts,memory,sites,flame,pressure,frames,capacity,fragmentation"
+record before "$bin/example_server_header" 400
+record server "$bin/example_server_header" 400 leak
+"$MEMANALYZE" html server.zst --baseline before.zst -o server.html || fails server "no page with a baseline"
+wanted="$wanted server=verdicts,memory,sites,flame,work,capacity"
 lua=${LUA:-lua5.4}
 if command -v "$lua" >/dev/null 2>&1; then
     "$MEMANALYZE" record -o lua.zst -- "$lua" -e 'local keep = {} for i = 1, 100000 do local t = {i, tostring(i)}
