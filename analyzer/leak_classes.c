@@ -104,6 +104,11 @@ status leak_classes_survivor(struct leak_classes *classes, uint32_t class_id,
     return class_id ? rollup_survivor(classes->sums, &object) : OK;
 }
 
+bool leak_classes_sampled(const struct leak_classes *classes, uint32_t class_id)
+{
+    return rollup_site(classes->sums, class_id) != NULL;
+}
+
 uint32_t leak_classes_heap(const struct leak_classes *classes, uint32_t stack_id)
 {
     return stack_id < classes->heap_room ? classes->heaps[stack_id] : 0;
@@ -111,7 +116,7 @@ uint32_t leak_classes_heap(const struct leak_classes *classes, uint32_t stack_id
 
 /* ---- findings ---- */
 
-static status name_class(struct leak_list *list, struct leak_row *row)
+status leak_class_name(struct leak_list *list, struct leak_row *row)
 {
     struct statement *select;
     bool has_row;
@@ -139,7 +144,7 @@ status leak_classes_judge(struct leak_list *list)
             row->kind = LEAK_CLASS;
             row->class_id = i;
             row->stacks = 0;
-            TRY(name_class(list, row));
+            TRY(leak_class_name(list, row));
         }
     }
     return OK;

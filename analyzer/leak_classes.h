@@ -22,6 +22,8 @@ STATUS_MUST_USE status leak_classes_finish(struct leak_classes *classes, uint64_
 STATUS_MUST_USE status leak_classes_survivor(struct leak_classes *classes, uint32_t class_id,
                                              const struct rollup_block *block);
 
+bool leak_classes_sampled(const struct leak_classes *classes, uint32_t class_id);
+
 /* heap.id of what a stack allocates; 0: blocks of malloc. */
 uint32_t leak_classes_heap(const struct leak_classes *classes, uint32_t stack_id);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* leak_list.h -- what leak_sites.c, leak_classes.c, leak_scopes.c, leak_ages.c and leak_rows.c share: the findings
+/* leak_list.h -- what leak_sites.c, leak_classes.c, leak_profiles.c, leak_scopes.c, leak_ages.c and leak_rows.c share: the findings
  * of a run while they are put together; for nobody else.
  *
  * A block that lives counts in one row only: who takes a survivor over subtracts it where it was. */
@@ -75,6 +75,11 @@ void leak_sites_judge_one(struct leak_list *list, const struct site *site, uint6
 /* leak_classes.c, after the verdicts of sites are corrected: what sites say is dropped. */
 STATUS_MUST_USE status leak_classes_judge(struct leak_list *list);
 STATUS_MUST_USE status leak_classes_settle(struct leak_list *list);
+
+status leak_class_name(struct leak_list *list, struct leak_row *row); /* by its class_id */
+
+/* leak_profiles.c */
+STATUS_MUST_USE status leak_profiles_judge(struct leak_list *list);
 
 /* leak_scopes.c: witnesses, and what is left behind from sites that do not tell. */
 STATUS_MUST_USE status leak_scopes_judge(struct leak_list *list);

@@ -318,6 +318,7 @@ static status judge(struct leak_list *list)
     TRY(leak_classes_judge(list));
     TRY(correct(list));
     TRY(leak_classes_settle(list));
+    TRY(leak_profiles_judge(list));
     TRY(leak_scopes_judge(list));
     TRY(leak_ages_find(list));
     return write_rows(list);

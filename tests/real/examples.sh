@@ -114,6 +114,7 @@ row=
 says server span_leftovers kind '== "request"'
 says server span_leftovers function '== "serve"'
 says server leaks function '== "serve"'
+says server leaks left_by '[:12] == "span request"'
 opens server server '^leaks  *serve: '
 says server span_labels label '== "GET /rows"'
 says server span_labels left_share '> 0.5'

@@ -294,6 +294,9 @@ static void test_rates(void)
                 found += share;
                 must_find++;
                 CHECK(samples[s] < 300 || share >= 0.70);
+            } else { /* the hard ones: 3 % of 300, in a cache, behind long lives */
+                CHECK(samples[s] < 300 || share >= 0.70);
+                CHECK(samples[s] < 1000 || share >= 0.95);
             }
         }
         printf("%u samples: false alarms %.4f, leaks of at least 10 %% found %.3f\n", samples[s],
