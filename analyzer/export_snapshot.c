@@ -58,6 +58,7 @@ static status put_rows(struct export_job *job, struct query *query)
         }
         putc(']', job->out);
     }
+    putc(']', job->out);
     free(cells);
     return result.code == STATUS_END ? OK : result;
 }

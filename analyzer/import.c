@@ -6,6 +6,7 @@
 #include "diag.h"
 #include "distribution.h"
 #include "embedded.h"
+#include "foreign.h"
 #include "late.h"
 #include "segments.h"
 
@@ -258,22 +259,22 @@ static status say_size(const struct import *import)
     return OK;
 }
 
+/* What takes the rows of all runs. */
+static status compute_rows(struct import *import, struct db *file)
+{
+    TRY(import_losses_write_symbols(file, symbolizer_get_counts(import->symbolizer)));
+    TRY(distribution_write(file));
+    TRY(capacity_write(file));
+    return late_write(file);
+}
+
 /* Closes the file as a whole database, with its views. */
 static status end_file(struct import *import)
 {
     struct db *file;
 
     TRY(db_open(import->building, DB_BUILD, &file));
-    status result = import_losses_write_symbols(file, symbolizer_get_counts(import->symbolizer));
-    if (result.code == STATUS_OK) {
-        result = distribution_write(file);
-    }
-    if (result.code == STATUS_OK) {
-        result = capacity_write(file);
-    }
-    if (result.code == STATUS_OK) {
-        result = late_write(file);
-    }
+    status result = import->restored ? OK : compute_rows(import, file);
     if (result.code == STATUS_OK) {
         result = db_run(file, embedded_schema("views"));
     }
@@ -408,8 +409,19 @@ status import_traces(const char *const *traces, size_t count, const char *target
         if (taken[i]) {
             continue;
         }
-        size_t group = gather_segments(traces, i, count, taken, files);
-        result = import_run(import, files, group);
+        const struct foreign_format *foreign = foreign_recognise(traces[i]);
+        if (foreign && foreign->whole_database && count > 1) {
+            diag_error("could not import \"%s\" with others: a snapshot is a whole database",
+                       traces[i]);
+            diag_hint("Import it alone, with -o and a name of its own.");
+            result = FAIL;
+        } else if (foreign) {
+            import->restored = foreign->whole_database;
+            result = foreign->import(import, traces[i]);
+        } else {
+            size_t group = gather_segments(traces, i, count, taken, files);
+            result = import_run(import, files, group);
+        }
         if (result.code == STATUS_INCOMPLETE) {
             incomplete = true;
             result = OK;

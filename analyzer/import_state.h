@@ -72,6 +72,7 @@ struct run {
 
 struct import {
     const struct import_options *options;
+    bool restored; /* all rows are a snapshot's: nothing is computed */
     const char *target;
     char *building;          /* path of the file until it is whole */
     struct db *db;           /* everything but samples */

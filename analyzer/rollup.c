@@ -192,6 +192,14 @@ static uint64_t size_class_low(unsigned class)
     return (uint64_t)(4 + class % SIZE_STEPS) << (class / SIZE_STEPS - 1);
 }
 
+void rollup_size_class(uint64_t size_bytes, uint64_t *low, uint64_t *high)
+{
+    unsigned class = size_class(size_bytes);
+
+    *low = size_class_low(class);
+    *high = size_class_low(class + 1) - 1;
+}
+
 static unsigned lifetime_bucket(uint64_t lifetime_ns)
 {
     if (lifetime_ns >> ROLLUP_LIFETIME_LOW == 0) {

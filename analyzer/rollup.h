@@ -114,6 +114,9 @@ uint64_t rollup_lifetime_high_ns(unsigned bucket);
 double rollup_weight(struct rollup *rollup, uint64_t size_bytes, unsigned interval_code,
                      uint64_t base_interval_bytes);
 
+/* The size class that a size belongs to: from *low up to and with *high. */
+void rollup_size_class(uint64_t size_bytes, uint64_t *low, uint64_t *high);
+
 /* Writes stack_stat, stack_time, timeline, thread_stat, size_stat and lifetime_stat.
  * `thread_ids` are the thread.id of the caller's dense numbers; `stack_time` NULL: that table
  * too goes through `db`. */

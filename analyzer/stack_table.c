@@ -47,6 +47,7 @@ struct place {             /* in an interpreted program */
     char *function, *file; /* NULL: not known */
     uint32_t line;         /* 0: not known */
     bool defined;
+    bool native; /* of code after all: see stack_table_native_places */
 };
 
 struct frame {
@@ -81,6 +82,7 @@ struct index {
 
 struct stack_table {
     int64_t run_id;
+    bool native_places;
     struct object *objects;
     size_t object_count, object_room;
     struct module *modules;
@@ -435,14 +437,21 @@ static status place_of(struct stack_table *table, uint32_t number, uint32_t *out
     return OK;
 }
 
-static status fill_place(struct place *place, struct text function, struct text file, uint32_t line)
+static status fill_place(const struct stack_table *table, struct place *place, struct text function,
+                         struct text file, uint32_t line)
 {
+    place->native = table->native_places;
     place->function = function.length ? copy_text(function) : NULL;
     place->file = file.length ? copy_text(file) : NULL;
     place->line = line;
     place->defined = true;
     return (function.length && !place->function) || (file.length && !place->file) ? no_memory()
                                                                                   : OK;
+}
+
+void stack_table_native_places(struct stack_table *table, bool native)
+{
+    table->native_places = native;
 }
 
 status stack_table_place(struct stack_table *table, uint64_t number, struct text function,
@@ -460,7 +469,7 @@ status stack_table_place(struct stack_table *table, uint64_t number, struct text
     if (*index) { /* told again, or used before */
         struct place *place = &table->places[*index - 1];
 
-        return place->defined ? OK : fill_place(place, function, file, line);
+        return place->defined ? OK : fill_place(table, place, function, file, line);
     }
     if (asprintf(&key, "%.*s@%.*s:%u", (int)(function.bytes ? function.length : 0),
                  function.bytes ? function.bytes : "", (int)(file.bytes ? file.length : 0),
@@ -470,7 +479,7 @@ status stack_table_place(struct stack_table *table, uint64_t number, struct text
     TRY(add_place(table, key, index));
     return table->places[*index - 1].defined
                ? OK
-               : fill_place(&table->places[*index - 1], function, file, line);
+               : fill_place(table, &table->places[*index - 1], function, file, line);
 }
 
 /* ---- nodes and frames ---- */
@@ -765,7 +774,7 @@ static void find_site(const struct stack_table *table, const struct stack *stack
         const struct frame *frame = &table->frames[table->stack_frames[stack->first + i]];
 
         for (uint32_t level = 0; level < level_count(frame) && !frame->allocator; level++) {
-            if (frame->object == PLACES ||
+            if ((frame->object == PLACES && !table->places[frame->offset].native) ||
                 !stack_id_is_allocator(frame_name(table, frame, level, name))) {
                 *frame_at = i;
                 *level_at = level;
@@ -915,8 +924,8 @@ static status write_frames(struct stack_table *table, struct db *db)
                 db_bind_known(insert, 10, place->line ? place->line : UNKNOWN);
             }
             db_bind_string(insert, 11,
-                           place ? "interpreted"
-                           : frame->allocator || (symbol && stack_id_is_allocator(name))
+                           place && !place->native ? "interpreted"
+                           : frame->allocator || ((symbol || place) && stack_id_is_allocator(name))
                                ? "allocator"
                                : "code");
             TRY(db_insert(insert));

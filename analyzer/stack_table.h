@@ -45,6 +45,10 @@ STATUS_MUST_USE status stack_table_nodes(struct stack_table *table,
 STATUS_MUST_USE status stack_table_place(struct stack_table *table, uint64_t number,
                                          struct text function, struct text file, uint32_t line);
 
+/* From here on, until told otherwise, places are functions of native code that another tool found: their frames are
+ * code, and those that only hand memory through are no site. */
+void stack_table_native_places(struct stack_table *table, bool native);
+
 /* stack.id of the stack that a node names, from 1 up without holes; 0: its frames are lost. */
 STATUS_MUST_USE status stack_table_use(struct stack_table *table, uint32_t node,
                                        uint32_t *stack_id);

@@ -625,9 +625,9 @@ CREATE TABLE stack_stat (                -- per stack: sums over its samples
     bytes      REAL NOT NULL,            -- estimate
     bytes_sq   REAL NOT NULL,
     bytes_var  REAL NOT NULL,
-    blocks     REAL NOT NULL,            -- estimate
-    blocks_sq  REAL NOT NULL,
-    blocks_var REAL NOT NULL,
+    blocks     REAL,                     -- estimate; NULL: imported from a tool that does not count them
+    blocks_sq  REAL,
+    blocks_var REAL,
     first_ns   INTEGER NOT NULL,         -- earliest birth among these samples; peak: no later than that
     last_ns    INTEGER NOT NULL,         -- latest birth; peak: no earlier than that
     PRIMARY KEY (run_id, measure, stack_id)
@@ -650,11 +650,11 @@ CREATE TABLE timeline (                  -- the whole process per time bucket
     bucket      INTEGER NOT NULL,
     start_ns    INTEGER NOT NULL,
     samples     INTEGER NOT NULL,        -- allocations sampled in it
-    alloc_bytes REAL NOT NULL, alloc_bytes_sq REAL NOT NULL, alloc_bytes_var REAL NOT NULL,
-    freed_bytes REAL NOT NULL, freed_bytes_sq REAL NOT NULL, freed_bytes_var REAL NOT NULL,
+    alloc_bytes REAL, alloc_bytes_sq REAL, alloc_bytes_var REAL, -- NULL here and below: imported from a tool that does not tell
+    freed_bytes REAL, freed_bytes_sq REAL, freed_bytes_var REAL,
     live_samples INTEGER NOT NULL,       -- alive at the bucket's end ...
     live_bytes  REAL NOT NULL, live_bytes_sq REAL NOT NULL, live_bytes_var REAL NOT NULL,
-    live_blocks REAL NOT NULL, live_blocks_sq REAL NOT NULL, live_blocks_var REAL NOT NULL,
+    live_blocks REAL, live_blocks_sq REAL, live_blocks_var REAL,
     live_usable_bytes REAL NOT NULL,     -- the same blocks with the allocator's rounding
     PRIMARY KEY (run_id, bucket)
 ) STRICT, WITHOUT ROWID;
@@ -945,7 +945,7 @@ CREATE TABLE leak (                      -- one row per finding: the verdict of 
     samples             INTEGER NOT NULL,   -- allocations sampled
     live_samples        INTEGER NOT NULL,
     live_bytes          REAL NOT NULL, live_bytes_low REAL NOT NULL, live_bytes_high REAL NOT NULL,
-    live_blocks         REAL NOT NULL, live_blocks_low REAL NOT NULL, live_blocks_high REAL NOT NULL,
+    live_blocks         REAL, live_blocks_low REAL, live_blocks_high REAL, -- NULL: imported from a tool that does not count them
     leak_rate_bytes_per_hour      REAL,     -- confirmed survivors per hour since the onset; NULL: no leak seen
     leak_rate_bytes_per_hour_low  REAL,
     leak_rate_bytes_per_hour_high REAL,
