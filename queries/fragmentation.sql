@@ -10,7 +10,7 @@
 --   kind             TEXT   malloc: all of it, as the allocator says; area: addresses near each other
 --                           in which blocks lay, a heap or an arena; large: blocks with mappings of
 --                           their own; heap: managed; pool
---   name             TEXT   its name, or its first address
+--   name             TEXT   its name; areas are numbered, the largest first
 --   verdict          TEXT   fragmented: a quarter or more is free, and the interval agrees; perhaps:
 --                           it does not; oversized: it was never needed; fine; small: less than
 --                           1 MiB is free
@@ -93,7 +93,8 @@ mapped AS (
 ),
 part (place, number, kind, name, used, used_low, used_high, reserved, most, sparse, empty, unusable, hole,
       longest, regions, sparse_regions, empty_regions, cells) AS (
-    SELECT 1, 0, 'malloc', COALESCE(r.allocator, 'malloc'), a.used_bytes, a.used_bytes, a.used_bytes,
+    SELECT 1, 0, 'malloc', CASE WHEN r.allocator NOT LIKE '/%' THEN r.allocator ELSE 'malloc' END,
+           a.used_bytes, a.used_bytes, a.used_bytes,
            COALESCE(a.committed_bytes, a.used_bytes + a.free_bytes), CAST(NULL AS BIGINT),
            CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), CAST(NULL AS DOUBLE PRECISION),
            CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT),

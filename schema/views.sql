@@ -576,7 +576,7 @@ FROM (
 ) AS summed
 -- where blocks of malloc lay before the program could clean up: what is free among them, and what old ones pin of it
 UNION ALL
-SELECT a.run_id, 'heap.free_share', 'ratio', a.free / a.reserved,
+SELECT a.run_id, 'malloc.free_share', 'ratio', a.free / a.reserved,
     CASE WHEN a.free_low > 0 THEN a.free_low / a.reserved ELSE 0 END, a.free_high / a.reserved, NULL
 FROM (
     SELECT a.run_id, SUM(a.reserved_bytes) * 1.0 AS reserved, SUM(a.reserved_bytes - a.used_bytes) AS free,
@@ -587,13 +587,13 @@ FROM (
 ) AS a
 WHERE a.reserved > 0
 UNION ALL
-SELECT l.run_id, 'heap.pinned_bytes', 'bytes', COALESCE(SUM(p.pinned_bytes), 0), COALESCE(SUM(p.pinned_bytes_low), 0),
+SELECT l.run_id, 'malloc.pinned_bytes', 'bytes', COALESCE(SUM(p.pinned_bytes), 0), COALESCE(SUM(p.pinned_bytes_low), 0),
     COALESCE(SUM(p.pinned_bytes_high), 0), NULL
 FROM (SELECT run_id, MAX(moment) AS moment FROM heap_look GROUP BY run_id) AS l
 LEFT JOIN pin AS p ON p.run_id = l.run_id AND p.moment = l.moment
 GROUP BY l.run_id
 UNION ALL
-SELECT run_id, 'end.rounding_bytes', 'bytes', bytes, bytes_low, bytes_high, NULL
+SELECT run_id, 'malloc.rounding_bytes', 'bytes', bytes, bytes_low, bytes_high, NULL
 FROM run_stat_interval
 WHERE measure = 'waste'
 -- the recorder about itself, and what the run does not know
