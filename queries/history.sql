@@ -31,7 +31,7 @@
 -- Bar:      live_bytes
 -- Footer:   {rows} rows, out of steps of {kept_ns}
 -- Caveat:   the last minute is kept in steps of 100 ms, the last hour of 1 s, ten hours of 10 s, all of 1 min.
-WITH chosen AS (
+WITH RECURSIVE chosen AS (
     SELECT r.id, r.duration_ns,
            CASE COALESCE(CAST($2 AS TEXT), 'all')
                WHEN '1m' THEN 60000000000
@@ -44,18 +44,33 @@ WITH chosen AS (
       FROM run r
      WHERE r.id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
 ),
--- the finest list that reaches back so far; in each, one step follows the other
+-- by way of the key: each of these is a step or two in it
+step (run_id, step_ns) AS (
+    SELECT c.id, (SELECT MIN(h.step_ns) FROM history h WHERE h.run_id = c.id)
+      FROM chosen c
+     UNION ALL
+    SELECT s.run_id, (SELECT MIN(h.step_ns)
+                        FROM history h
+                       WHERE h.run_id = s.run_id AND h.step_ns > s.step_ns)
+      FROM step s
+     WHERE s.step_ns IS NOT NULL
+),
+-- in each list one step follows the other
 list AS (
-    SELECT h.step_ns, MIN(h.start_ns) AS first_ns, MAX(h.start_ns) AS last_ns
-      FROM history h
-     WHERE h.run_id = (SELECT id FROM chosen)
-     GROUP BY h.step_ns
+    SELECT s.step_ns,
+           (SELECT MIN(h.start_ns) FROM history h WHERE h.run_id = s.run_id AND h.step_ns = s.step_ns)
+               AS first_ns,
+           (SELECT MAX(h.start_ns) FROM history h WHERE h.run_id = s.run_id AND h.step_ns = s.step_ns)
+               AS last_ns
+      FROM step s
+     WHERE s.step_ns IS NOT NULL
 ),
 ranged AS (
     SELECT c.*, CASE WHEN c.duration_ns > c.range_ns THEN c.duration_ns - c.range_ns ELSE 0 END AS from_ns
       FROM chosen c
      WHERE c.steps > 0
 ),
+-- the finest list that reaches back so far
 kept AS (
     SELECT r.id, r.duration_ns, r.steps, l.step_ns, l.last_ns,
            CASE

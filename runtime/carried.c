@@ -8,91 +8,104 @@
 #define FIRST_BLOCKS 4096u
 #define OBJECT_KEY   (UINT64_C(1) << 63) /* by address, managed objects are a space of their own */
 
-static size_t slots_of(uint32_t blocks) { return (size_t)blocks * 2; }
-
-/* Where the key's row number stands, or belongs. */
-static uint32_t *slot_of(const struct mr_carried *carried, uint64_t key)
+static uint32_t hash_of(uint64_t key)
 {
-    uint32_t at = (uint32_t)(key * UINT64_C(0x9E3779B97F4A7C15) >> 32) & carried->slot_mask;
-    while (carried->slots[at] && carried->blocks[carried->slots[at] - 1].key != key)
-        at = (at + 1) & carried->slot_mask;
-    return &carried->slots[at];
+    return (uint32_t)(key * UINT64_C(0x9E3779B97F4A7C15) >> 32);
 }
 
-/* Moves into memory for `capacity` rows, leaving the dead behind. */
-static bool move(struct mr_carried *carried, uint32_t capacity)
+static uint32_t mask_of(const struct mr_carried *carried) { return 2 * carried->capacity - 1; }
+
+/* Where the key stands, or belongs. */
+static struct mr_carried_slot *slot_of(const struct mr_carried *carried, uint64_t key)
 {
-    struct mr_carried moved = *carried;
-    moved.blocks = mr_pages_map(capacity * sizeof *moved.blocks);
-    moved.slots = mr_pages_map(slots_of(capacity) * sizeof *moved.slots);
-    if (!moved.blocks || !moved.slots) {
-        mr_pages_unmap(moved.blocks, capacity * sizeof *moved.blocks);
-        mr_pages_unmap(moved.slots, slots_of(capacity) * sizeof *moved.slots);
+    uint32_t hash = hash_of(key), mask = mask_of(carried), at = hash & mask;
+    struct mr_carried_slot *slots = carried->slots;
+    while (slots[at].row &&
+           (slots[at].hash != hash || carried->blocks[slots[at].row - 1].key != key))
+        at = (at + 1) & mask;
+    return &slots[at];
+}
+
+static bool grow(struct mr_carried *carried, uint32_t capacity)
+{
+    struct mr_carried grown = *carried;
+    grown.capacity = capacity;
+    grown.blocks = mr_pages_map(capacity * sizeof *grown.blocks);
+    grown.slots = mr_pages_map(2 * (size_t)capacity * sizeof *grown.slots);
+    if (!grown.blocks || !grown.slots) {
+        mr_carried_close(&grown);
         return false;
     }
-    moved.capacity = capacity;
-    moved.slot_mask = (uint32_t)slots_of(capacity) - 1;
-    moved.count = 0;
-    for (uint32_t i = 0; i < carried->count; i++)
-        if (carried->blocks[i].key) {
-            moved.blocks[moved.count++] = carried->blocks[i];
-            *slot_of(&moved, carried->blocks[i].key) = moved.count;
-        }
+    if (carried->count)
+        memcpy(grown.blocks, carried->blocks, carried->count * sizeof *grown.blocks);
+    for (uint32_t i = 0; i < 2 * carried->capacity; i++) {
+        uint32_t at = carried->slots[i].hash & mask_of(&grown);
+        while (carried->slots[i].row && grown.slots[at].row)
+            at = (at + 1) & mask_of(&grown);
+        if (carried->slots[i].row)
+            grown.slots[at] = carried->slots[i];
+    }
     mr_carried_close(carried);
-    *carried = moved;
+    *carried = grown;
     return true;
 }
 
 bool mr_carried_open(struct mr_carried *carried, bool have_ids)
 {
     *carried = (struct mr_carried){.have_ids = have_ids};
-    return move(carried, FIRST_BLOCKS);
+    return grow(carried, FIRST_BLOCKS);
 }
 
 void mr_carried_close(struct mr_carried *carried)
 {
     mr_pages_unmap(carried->blocks, carried->capacity * sizeof *carried->blocks);
-    mr_pages_unmap(carried->slots, slots_of(carried->capacity) * sizeof *carried->slots);
+    mr_pages_unmap(carried->slots, 2 * (size_t)carried->capacity * sizeof *carried->slots);
     carried->blocks = NULL;
     carried->slots = NULL;
-    carried->capacity = 0;
+    carried->capacity = carried->count = 0;
 }
 
 /* Removing shifts the followers back, so a search ends at the first empty slot. */
-static void empty_slot(struct mr_carried *carried, uint32_t *slot)
+static void empty_slot(struct mr_carried *carried, struct mr_carried_slot *slot)
 {
-    uint32_t hole = (uint32_t)(slot - carried->slots), mask = carried->slot_mask;
-    for (uint32_t at = (hole + 1) & mask; carried->slots[at]; at = (at + 1) & mask) {
-        uint64_t key = carried->blocks[carried->slots[at] - 1].key;
-        uint32_t home = (uint32_t)(key * UINT64_C(0x9E3779B97F4A7C15) >> 32) & mask;
+    struct mr_carried_slot *slots = carried->slots;
+    uint32_t hole = (uint32_t)(slot - slots), mask = mask_of(carried);
+    for (uint32_t at = (hole + 1) & mask; slots[at].row; at = (at + 1) & mask) {
+        uint32_t home = slots[at].hash & mask;
         if (((at - home) & mask) >= ((at - hole) & mask)) {
-            carried->slots[hole] = carried->slots[at];
+            slots[hole] = slots[at];
             hole = at;
         }
     }
-    carried->slots[hole] = 0;
+    slots[hole].row = 0;
 }
 
 static void end(struct mr_carried *carried, uint64_t key)
 {
-    uint32_t *slot = slot_of(carried, key);
-    if (*slot) {
-        struct mr_carried_block *block = &carried->blocks[*slot - 1];
-        empty_slot(carried, slot);
-        block->key = 0;
-        carried->alive--;
-    }
+    struct mr_carried_slot *slot = slot_of(carried, key);
+    if (!slot->row)
+        return;
+    uint32_t row = slot->row;
+    struct mr_carried_block *block = &carried->blocks[row - 1];
+    empty_slot(carried, slot);
+    block->key = 0;
+    block->stack = carried->free_row;
+    carried->free_row = row;
+    carried->alive--;
 }
 
-static bool has_room(struct mr_carried *carried)
+/* A row that is free, + 1; 0: there is none. */
+static uint32_t take_row(struct mr_carried *carried)
 {
-    if (carried->count < carried->capacity)
-        return true;
-    bool crowded = carried->alive > carried->capacity / 2;
-    if (crowded && carried->capacity == MR_CARRIED_MAX)
-        return carried->alive < MR_CARRIED_MAX - MR_CARRIED_MAX / 8 &&
-               move(carried, MR_CARRIED_MAX);
-    return move(carried, crowded ? carried->capacity * 2 : carried->capacity);
+    uint32_t row = carried->free_row;
+    if (row) {
+        carried->free_row = carried->blocks[row - 1].stack;
+        return row;
+    }
+    if (carried->count == carried->capacity &&
+        (carried->capacity == MR_CARRIED_MAX || !grow(carried, 2 * carried->capacity)))
+        return 0;
+    return ++carried->count;
 }
 
 static uint64_t key_of(const struct mr_carried *carried, uint64_t key, bool object)
@@ -112,16 +125,17 @@ void mr_carried_event(struct mr_carried *carried, const struct mr_event *event)
         end(carried, key);
         return;
     }
-    if (!has_room(carried)) {
+    uint32_t row = take_row(carried);
+    if (!row) {
         carried->left_out = true;
         return;
     }
-    uint32_t *slot = slot_of(carried, key);
-    if (*slot) { /* its free is missing */
+    struct mr_carried_slot *slot = slot_of(carried, key);
+    if (slot->row) { /* its free is missing */
         end(carried, key);
         slot = slot_of(carried, key);
     }
-    carried->blocks[carried->count] = (struct mr_carried_block){
+    carried->blocks[row - 1] = (struct mr_carried_block){
         .key = key,
         .ticks = event->ticks,
         .address = event->address,
@@ -134,7 +148,7 @@ void mr_carried_event(struct mr_carried *carried, const struct mr_event *event)
         .op = event->op,
         .interval = event->interval,
     };
-    *slot = ++carried->count;
+    *slot = (struct mr_carried_slot){row, hash_of(key)};
     carried->alive++;
 }
 
@@ -142,20 +156,17 @@ void mr_carried_move(struct mr_carried *carried, uint64_t key, uint64_t address)
 {
     if (!carried->blocks)
         return;
-    uint32_t *slot = slot_of(carried, key_of(carried, key, true));
-    if (!*slot)
+    struct mr_carried_slot *slot = slot_of(carried, key_of(carried, key, true));
+    if (!slot->row)
         return;
-    uint32_t row = *slot - 1;
-    struct mr_carried_block *block = &carried->blocks[row];
-    block->address = address;
+    uint32_t row = slot->row;
+    carried->blocks[row - 1].address = address;
     if (!carried->have_ids) {
-        empty_slot(carried, slot);
         uint64_t moved = key_of(carried, address, true);
-        block->key = 0;
-        if (*slot_of(carried, moved))
-            end(carried, moved);
-        block->key = moved;
-        *slot_of(carried, moved) = row + 1;
+        empty_slot(carried, slot);
+        end(carried, moved);
+        carried->blocks[row - 1].key = moved;
+        *slot_of(carried, moved) = (struct mr_carried_slot){row, hash_of(moved)};
     }
 }
 
