@@ -227,7 +227,7 @@ status leak_classes_settle(struct leak_list *list)
     bool has_row;
 
     for (size_t i = 0; i < list->count; i++) {
-        list->rows[i].dropped = list->rows[i].kind == LEAK_CLASS;
+        list->rows[i].dropped |= list->rows[i].kind == LEAK_CLASS;
     }
     TRY(db_prepare(list->input->db,
                    "SELECT class_id, stack_id, SUM(samples), SUM(bytes), SUM(bytes_sq),"

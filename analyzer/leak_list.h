@@ -72,6 +72,9 @@ STATUS_MUST_USE status leak_sites_judge(struct leak_list *list);
 void leak_sites_judge_one(struct leak_list *list, const struct site *site, uint64_t bucket_ns,
                           uint32_t heap_id, struct leak_row *row);
 
+/* Objects that are blocks of malloc, from one place: the weaker of the two findings is dropped. */
+STATUS_MUST_USE status leak_sites_pair(struct leak_list *list);
+
 /* leak_classes.c, after the verdicts of sites are corrected: what sites say is dropped. */
 STATUS_MUST_USE status leak_classes_judge(struct leak_list *list);
 STATUS_MUST_USE status leak_classes_settle(struct leak_list *list);

@@ -101,7 +101,7 @@ static bool frees(const struct leak_list *list, int64_t heap_id)
     return false;
 }
 
-/* What is known of each heap's collections. Without any, objects that are freed all the same are counted by
+/* What is known of each heap's collections. One that told only its end began after the one before. Without any, objects that are freed all the same are counted by
  * references: then there is no garbage that waits. */
 static status read_heaps(struct leak_list *list)
 {
@@ -110,11 +110,13 @@ static status read_heaps(struct leak_list *list)
     size_t room = 0;
 
     TRY(db_prepare(list->input->db,
-                   "SELECT heap.id, COUNT(gc.id), COUNT(gc.id) FILTER (WHERE looks),"
-                   " MIN(gc.begin_ns) FILTER (WHERE looks), MAX(gc.begin_ns) FILTER (WHERE looks)"
-                   " FROM heap LEFT JOIN (SELECT *, kind <> 'minor' AND end_ns IS NOT NULL"
-                   "  AND begin_ns IS NOT NULL AS looks FROM gc) AS gc ON gc.heap_id = heap.id"
-                   " WHERE heap.run_id = ? GROUP BY heap.id",
+                   "SELECT heap.id, COUNT(gc.id), COUNT(gc.id) FILTER (WHERE full),"
+                   " MIN(gc.since_ns) FILTER (WHERE full), MAX(gc.since_ns) FILTER (WHERE full)"
+                   " FROM heap LEFT JOIN (SELECT id, heap_id,"
+                   "  kind <> 'minor' AND end_ns IS NOT NULL AS full,"
+                   "  COALESCE(begin_ns, LAG(end_ns) OVER (PARTITION BY heap_id ORDER BY id), 0)"
+                   "   AS since_ns FROM gc WHERE run_id = ?1) AS gc ON gc.heap_id = heap.id"
+                   " WHERE heap.run_id = ?1 GROUP BY heap.id",
                    &select));
     db_bind_int(select, 1, list->input->run_id);
     TRY(db_step(select, &has_row));
@@ -317,6 +319,7 @@ static status judge(struct leak_list *list)
     TRY(leak_sites_judge(list));
     TRY(leak_classes_judge(list));
     TRY(correct(list));
+    TRY(leak_sites_pair(list));
     TRY(leak_classes_settle(list));
     TRY(leak_profiles_judge(list));
     TRY(leak_scopes_judge(list));

@@ -270,3 +270,77 @@ status leak_sites_judge(struct leak_list *list)
     free(sites.members);
     return result;
 }
+
+/* ---- two views of one memory ---- */
+
+/* The frame at the site of a row's stack, plus 1; 0: none. */
+static uint64_t site_frame(const struct leak_list *list, const struct leak_row *row)
+{
+    uint32_t count;
+    bool truncated;
+    const uint32_t *at;
+
+    if (row->kind > LEAK_OBJECT || row->stack_id == 0) {
+        return 0;
+    }
+    at = stack_table_frames(list->input->stacks, row->stack_id, &count, &truncated);
+    uint32_t site = stack_table_site_depth(list->input->stacks, row->stack_id);
+    return site < count ? (uint64_t)at[site] + 1 : 0;
+}
+
+/* One instruction, or one line of an interpreted program, does not allocate both: the heap's objects of there are the
+ * blocks of malloc that hold them. */
+static void pair(struct leak_row *site, struct leak_row *object)
+{
+    bool object_says = object->finding.verdict < site->finding.verdict ||
+                       (object->finding.verdict == site->finding.verdict &&
+                        object->live_samples >= site->live_samples);
+
+    if (!object->live.samples || !site->live.samples) {
+        return;
+    }
+    if (object_says) {
+        site->dropped = true;
+    } else {
+        object->dropped = true;
+        object->finding.verdict = site->finding.verdict; /* its class need not say it again */
+    }
+}
+
+status leak_sites_pair(struct leak_list *list)
+{
+    size_t slots = 64;
+    uint32_t *objects; /* rows plus 1, by frame */
+
+    while (slots < 2 * list->count) {
+        slots *= 2;
+    }
+    if (list->heap_count == 0) {
+        return OK;
+    }
+    objects = calloc(slots, sizeof *objects);
+    if (!objects) {
+        return leak_no_memory();
+    }
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < list->count; i++) {
+            struct leak_row *row = &list->rows[i];
+            uint64_t frame = site_frame(list, row);
+
+            if (!frame || (row->kind == LEAK_OBJECT) != (pass == 0)) {
+                continue;
+            }
+            size_t at = mixed(0, frame) & (slots - 1);
+            while (objects[at] && site_frame(list, &list->rows[objects[at] - 1]) != frame) {
+                at = (at + 1) & (slots - 1);
+            }
+            if (pass == 0) {
+                objects[at] = objects[at] ? objects[at] : (uint32_t)i + 1;
+            } else if (objects[at]) {
+                pair(row, &list->rows[objects[at] - 1]);
+            }
+        }
+    }
+    free(objects);
+    return OK;
+}
