@@ -523,6 +523,20 @@ FROM (
     ) AS x
 ) AS g
 JOIN (SELECT 0 AS own UNION ALL SELECT 1) AS a ON a.own = 1 OR g.place = 1
+-- frames over budget, and spans slower than twice the median, that stood for a collection: of all that were told
+UNION ALL
+SELECT t.run_id, t.kind || '.gc_late', 'ratio', COALESCE(l.late, 0) * 1.0 / t.told, COALESCE(l.late, 0) * 1.0 / t.told,
+    COALESCE(l.late, 0) * 1.0 / t.told, t.kind
+FROM (
+    SELECT q.run_id, CASE q.measure WHEN 'span.duration_ns' THEN 'span' ELSE 'frame' END AS kind, SUM(q.told) AS told
+    FROM quantile AS q
+    WHERE q.measure IN ('frame_mark.duration_ns', 'span.duration_ns')
+        AND EXISTS (SELECT 1 FROM gc_pause AS p WHERE p.run_id = q.run_id)
+    GROUP BY q.run_id, q.measure
+) AS t
+LEFT JOIN (
+    SELECT run_id, kind, COUNT(DISTINCT subject_id) AS late FROM gc_late GROUP BY run_id, kind
+) AS l ON l.run_id = t.run_id AND l.kind = t.kind
 -- what one span holds while it is in flight
 UNION ALL
 SELECT run_id, 'span.held_bytes' || CASE WHEN kind <> '' THEN '.' || kind ELSE '' END, 'bytes', held_bytes, held_bytes_low, held_bytes_high, 'span'
