@@ -97,6 +97,10 @@ static struct blocks fit(const struct waterfall_facts *facts)
     blocks.caches = caches;
     blocks.hidden =
         higher(0, used - blocks.live - blocks.rounding - blocks.headers - blocks.caches);
+    if (blocks.hidden < 4) { /* from rounding three numbers */
+        blocks.rounding += blocks.hidden;
+        blocks.hidden = 0;
+    }
     return blocks;
 }
 
