@@ -32,7 +32,7 @@ enum {
 
 static const struct command_option options[] = {
     [OPTION_FORMAT] = {"format", 'f', "FORMAT",
-                       "table, csv, json, markdown or plain (default: table)"},
+                       "table, csv, tsv, json, markdown or plain (default: table)"},
     [OPTION_SHOW] = {"show", 0, "WHAT",
                      "figures, sites, classes, matching or all (default: all; csv and markdown: "
                      "sites)"},
@@ -110,7 +110,7 @@ static bool take_argument(struct request *request, int argument, const char *val
         if (!render_format_of_name(value, &request->format)) {
             command_usage_error(
                 request->command,
-                "there is no format \"%s\"; there are table, csv, json, markdown, plain", value);
+                "there is no format \"%s\"; there are table, csv, tsv, json, markdown, plain", value);
             return false;
         }
         return true;

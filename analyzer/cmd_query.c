@@ -16,7 +16,7 @@ enum { OPTION_FORMAT };
 
 static const struct command_option options[] = {
     [OPTION_FORMAT] = {"format", 'f', "FORMAT",
-                       "table, csv, json, markdown or plain (default: table)"},
+                       "table, csv, tsv, json, markdown or plain (default: table)"},
     {0},
 };
 
@@ -103,7 +103,7 @@ static int run_query(const struct command *command, int argc, char **argv)
             if (!render_format_of_name(arguments.value, &format)) {
                 return command_usage_error(
                     command,
-                    "there is no format \"%s\"; there are table, csv, json, markdown, plain",
+                    "there is no format \"%s\"; there are table, csv, tsv, json, markdown, plain",
                     arguments.value);
             }
             break;

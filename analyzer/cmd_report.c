@@ -28,7 +28,7 @@ enum {
 static const struct command_option options[] = {
     [OPTION_FORMAT] =
         {"format", 'f', "FORMAT",
-         "table, csv, json, markdown or plain (default: table); capacity_config: ini, json or env"},
+         "table, csv, tsv, json, markdown or plain (default: table); capacity_config: ini, json or env"},
     [OPTION_LIST] = {"list", 'l', NULL, "list the reports there are"},
     [OPTION_EXPLAIN] = {"explain", 'e', NULL, "say what each column of the report means"},
     [OPTION_SQL] = {"sql", 0, NULL, "print the report's statement"},
@@ -357,7 +357,7 @@ static bool check_format(struct request *request, const struct catalog_report *r
     if (request->format_name && !request->format_given) {
         command_usage_error(
             request->command,
-            "there is no format \"%s\"; there are table, csv, json, markdown, plain",
+            "there is no format \"%s\"; there are table, csv, tsv, json, markdown, plain",
             request->format_name);
         return false;
     }

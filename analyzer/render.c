@@ -76,8 +76,9 @@ bool render_format_of_name(const char *name, enum render_format *out)
     static const struct {
         const char *name;
         enum render_format format;
-    } formats[] = {{"table", RENDER_TABLE},       {"csv", RENDER_CSV},     {"json", RENDER_JSON},
-                   {"markdown", RENDER_MARKDOWN}, {"md", RENDER_MARKDOWN}, {"plain", RENDER_PLAIN}};
+    } formats[] = {{"table", RENDER_TABLE}, {"csv", RENDER_CSV},           {"tsv", RENDER_TSV},
+                   {"json", RENDER_JSON},   {"markdown", RENDER_MARKDOWN}, {"md", RENDER_MARKDOWN},
+                   {"plain", RENDER_PLAIN}};
 
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         if (strcmp(formats[i].name, name) == 0) {
@@ -189,6 +190,20 @@ static void put_csv_text(FILE *out, const char *text, size_t bytes)
     }
 }
 
+/* As COPY of PostgreSQL reads it, and with it ClickHouse and DuckDB: a value has no tab or line break of its own. */
+static void put_tsv_text(FILE *out, const char *text, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        static const char plain[] = "\t\n\r\\", letters[] = "tnr\\";
+        const char *special = text[i] ? strchr(plain, text[i]) : NULL;
+
+        if (special) {
+            putc('\\', out);
+        }
+        putc(special ? letters[special - plain] : text[i], out);
+    }
+}
+
 static void put_markdown_text(FILE *out, const char *text, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++) {
@@ -214,6 +229,27 @@ static void put_row_csv(struct render *render, const struct cell *cells)
         if (cell.kind == CELL_TEXT) {
             put_csv_text(out, cell.text, cell.text_bytes);
         } else if (cell.kind != CELL_NULL) {
+            json_put_number(out, &cell);
+        }
+        free(memory);
+    }
+    putc('\n', out);
+}
+
+static void put_row_tsv(struct render *render, const struct cell *cells)
+{
+    FILE *out = render->options.out;
+
+    for (size_t i = 0; i < render->column_count; i++) {
+        char *memory;
+        struct cell cell = safe_text(render, &cells[i], &memory);
+
+        fputs(i > 0 ? "\t" : "", out);
+        if (cell.kind == CELL_TEXT) {
+            put_tsv_text(out, cell.text, cell.text_bytes);
+        } else if (cell.kind == CELL_NULL) {
+            fputs("\\N", out);
+        } else {
             json_put_number(out, &cell);
         }
         free(memory);
@@ -293,6 +329,14 @@ static void put_heads(struct render *render)
         putc('[', out);
         return;
     }
+    if (render->options.format == RENDER_TSV) {
+        for (size_t i = 0; i < render->column_count; i++) {
+            fputs(i > 0 ? "\t" : "", out);
+            put_tsv_text(out, render->columns[i].name, strlen(render->columns[i].name));
+        }
+        putc('\n', out);
+        return;
+    }
     if (render->options.format == RENDER_CSV) {
         for (size_t i = 0; i < render->column_count; i++) {
             fputs(i > 0 ? "," : "", out);
@@ -351,6 +395,9 @@ status render_row(struct render *render, const struct cell *cells)
         break;
     case RENDER_CSV:
         put_row_csv(render, cells);
+        break;
+    case RENDER_TSV:
+        put_row_tsv(render, cells);
         break;
     case RENDER_JSON:
         put_row_json(render, cells);

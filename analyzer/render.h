@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-enum render_format { RENDER_TABLE, RENDER_CSV, RENDER_JSON, RENDER_MARKDOWN, RENDER_PLAIN };
+enum render_format { RENDER_TABLE, RENDER_CSV, RENDER_TSV, RENDER_JSON, RENDER_MARKDOWN, RENDER_PLAIN };
 
 struct render_options {
     enum render_format format;
@@ -27,7 +27,7 @@ struct render_options {
 /* Looks at the stream and the environment: COLUMNS, NO_COLOR, TERM, LC_ALL, LC_CTYPE, LANG. */
 struct render_options render_options_for(FILE *out, enum render_format format);
 
-/* "table", "csv", "json", "markdown" or "md", "plain". False: no such format. */
+/* "table", "csv", "tsv", "json", "markdown" or "md", "plain". False: no such format. */
 bool render_format_of_name(const char *name, enum render_format *out);
 
 struct render_column {
