@@ -357,9 +357,11 @@ static status take_head(struct snapshot *snapshot)
     TRY(expect(snapshot, '{'));
     TRY(take_key(snapshot, "memrec_snapshot"));
     TRY(db_prepare(snapshot->import->db, "SELECT ?1 = 1, ?2 = ?3, ?2", &check));
+    after_blanks(snapshot);
     TRY(take_word(snapshot, check, 1));
     TRY(expect(snapshot, ','));
     TRY(take_key(snapshot, "schema"));
+    after_blanks(snapshot);
     TRY(take_word(snapshot, check, 2));
     db_bind_int(check, 3, IMPORT_SCHEMA_VERSION);
     TRY(db_step(check, &has_row));

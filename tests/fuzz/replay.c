@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* replay.c -- the fuzz target without a fuzzer: traces made from text, whole, as bare payloads, and with some
- * thousand random changes each. Deterministic; says which change it was when a promise breaks.
+/* replay.c -- a fuzz target without a fuzzer: traces made from text (*.trace), whole and as bare payloads, and any other
+ * files as they are; each also with random changes. Deterministic.
  *
- *   replay ROUNDS TEXT...                                                                          */
+ *   replay ROUNDS FILE...                                                                          */
 #include "mktrace.h"
 
 #include "schema/trace_format.h"
@@ -101,6 +101,23 @@ static void run_trace(const uint8_t *bytes, size_t size, uint64_t rounds)
     }
 }
 
+/* A file that is no text of a trace: its bytes are the input. */
+static bool run_file(FILE *in, uint64_t rounds)
+{
+    static uint8_t bytes[1 << 20];
+    size_t size = fread(bytes, 1, sizeof bytes, in);
+
+    run_changed(bytes, size, rounds);
+    return size > 0;
+}
+
+static bool is_trace_text(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+
+    return dot && strcmp(dot, ".trace") == 0;
+}
+
 int main(int argc, char **argv)
 {
     uint64_t rounds = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
@@ -112,6 +129,11 @@ int main(int argc, char **argv)
         uint8_t *bytes;
         size_t size;
 
+        if (in && !is_trace_text(argv[i])) {
+            traces += run_file(in, rounds);
+            fclose(in);
+            continue;
+        }
         if (!in || fread(text, 1, sizeof text - 1, in) == 0 ||
             !mktrace(argv[i], text, &bytes, &size)) {
             return 1;
@@ -121,7 +143,7 @@ int main(int argc, char **argv)
         free(bytes);
         traces++;
     }
-    printf("%d traces, %llu changes of each file and each payload\n", traces,
+    printf("%d files, %llu changes of each, and of the payloads of traces\n", traces,
            (unsigned long long)rounds);
     return traces ? 0 : 1;
 }
