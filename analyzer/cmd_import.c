@@ -101,7 +101,11 @@ const struct command command_import = {
         "\n"
         "What is intact of a damaged trace is imported; the exit code is then 3.\n"
         "\n"
+        "Captures of heaptrack, massif, jemalloc, gperftools and pprof, and snapshots of memanalyze export, are\n"
+        "known by their content and imported as far as they go; see memanalyze-export(1).\n"
+        "\n"
         "  memanalyze import trace.zst -o trace.db\n"
-        "  memanalyze import before.zst after.zst -o both.db\n",
+        "  memanalyze import before.zst after.zst -o both.db\n"
+        "  memanalyze import jeprof.4242.0.f.heap -o heap.db\n",
     .run = run,
 };
