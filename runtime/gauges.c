@@ -363,8 +363,7 @@ static void tell_allocator(struct mr_encoder *encoder, uint64_t now_ns)
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)
         if (told[i].value != MR_UNTOLD)
             mr_gauges_tell(encoder, allocator.ticks, told[i].metric, told[i].value);
-    state.allocator_ns =
-        now_ns + allocator.cost_ns * COST_RATIO;
+    state.allocator_ns = now_ns + allocator.cost_ns * COST_RATIO;
     state.answer_cost_ns = allocator.cost_ns;
     state.asked_ns = 0;
     mr_store_relaxed(step, ALLOCATOR_IDLE);
