@@ -173,11 +173,13 @@ worded AS (
                        ELSE '' END AS share_words,
            CAST(CAST(ROUND(late_ns / 100000) AS BIGINT) / 10 AS TEXT) || '.'
                || CAST(CAST(ROUND(late_ns / 100000) AS BIGINT) % 10 AS TEXT) || ' ms' AS late_words,
-           CAST(heap_late_ns / 1000000 AS TEXT) || '.' || CAST(heap_late_ns / 100000 % 10 AS TEXT)
+           CAST((heap_late_ns + 50000) / 1000000 AS TEXT) || '.'
+               || CAST((heap_late_ns + 50000) / 100000 % 10 AS TEXT)
                || ' ms' AS heap_late_words,
            CAST(CAST(ROUND(pause_ns / 100000) AS BIGINT) / 10 AS TEXT) || '.'
                || CAST(CAST(ROUND(pause_ns / 100000) AS BIGINT) % 10 AS TEXT) || ' ms' AS pause_words,
-           CAST(heap_pause_ns / 1000000 AS TEXT) || '.' || CAST(heap_pause_ns / 100000 % 10 AS TEXT)
+           CAST((heap_pause_ns + 50000) / 1000000 AS TEXT) || '.'
+               || CAST((heap_pause_ns + 50000) / 100000 % 10 AS TEXT)
                || ' ms' AS heap_pause_words
       FROM ranked r
 )
