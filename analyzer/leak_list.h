@@ -21,6 +21,7 @@ struct leak_row {
     uint32_t stack_id, stacks;
     uint32_t heap_id, class_id; /* 0: none */
     uint64_t samples, live_samples, oldest_birth_ns;
+    uint64_t oldest_earlier_ns; /* so long before the run */
     struct sums live;
     const char *scope, *scope_name; /* NULL: no witness */
     uint64_t scope_left, scope_begun;

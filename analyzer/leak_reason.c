@@ -141,7 +141,8 @@ static void tell_age(const struct leak_site *site, const struct leak_finding *fo
         snprintf(out, 256,
                  "no cache, queue or growing load, since all are older than %s, the oldest %s",
                  time_text(limit, (double)found->limit_ns),
-                 time_text(oldest, (double)(site->end_ns - site->oldest_birth_ns)));
+                 time_text(oldest, (double)(site->end_ns - site->oldest_birth_ns +
+                                            site->oldest_earlier_ns)));
     }
 }
 

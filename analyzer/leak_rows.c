@@ -279,8 +279,9 @@ static status write_row(const struct leak_list *list, struct statement *insert, 
     bind_interval(insert, 17, live->bytes, live->bytes_sq, live->bytes_var);
     bind_interval(insert, 20, live->blocks, live->blocks_sq, live->blocks_var);
     db_bind_known(insert, 30,
-                  row->oldest_birth_ns == UNKNOWN ? UNKNOWN
-                                                  : list->input->end_ns - row->oldest_birth_ns);
+                  row->oldest_birth_ns == UNKNOWN
+                      ? UNKNOWN
+                      : list->input->end_ns - row->oldest_birth_ns + row->oldest_earlier_ns);
     db_bind_known(insert, 31, row->gcs);
     db_bind_known(insert, 32, row->frames);
     db_bind_known(insert, 33, row->spans);

@@ -143,7 +143,7 @@ static void merge(struct leak_list *list, const struct site *from, struct leak_s
     }
     leak_sums_add(&row->live, &from->end);
     row->stacks++;
-    site->samples += from->allocated.samples;
+    site->samples += from->allocated.samples + from->carried;
     site->live_samples += from->end.samples;
     site->freed += from->freed;
     site->freed_old += from->freed_old;
@@ -151,6 +151,9 @@ static void merge(struct leak_list *list, const struct site *from, struct leak_s
     site->last_birth_ns = from->last_ns > site->last_birth_ns ? from->last_ns : site->last_birth_ns;
     if (from->end.samples && from->end_first_ns < site->oldest_birth_ns) {
         site->oldest_birth_ns = from->end_first_ns;
+    }
+    if (from->end_earlier_ns > site->oldest_earlier_ns) {
+        site->oldest_earlier_ns = from->end_earlier_ns;
     }
 }
 
@@ -163,6 +166,7 @@ static void judge_merged(struct leak_list *list, struct leak_site *site, struct 
     row->samples = site->samples;
     row->live_samples = site->live_samples;
     row->oldest_birth_ns = site->oldest_birth_ns;
+    row->oldest_earlier_ns = site->oldest_earlier_ns;
 }
 
 void leak_sites_judge_one(struct leak_list *list, const struct site *site, uint64_t bucket_ns,

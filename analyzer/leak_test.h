@@ -49,7 +49,8 @@ struct leak_site {                 /* what is known about the blocks of a site *
      * `outlived_ns` and is alive has; 0: nobody tells so many. */
     uint64_t freed_old, outlived_ns;
     uint64_t samples, live_samples;
-    uint64_t oldest_birth_ns; /* of a survivor; UNKNOWN: none */
+    uint64_t oldest_birth_ns;   /* of a survivor; UNKNOWN: none */
+    uint64_t oldest_earlier_ns; /* so long before the run it was born */
     uint64_t last_birth_ns;
     /* Births after it may be garbage that no collection has looked for yet; UNKNOWN: blocks are freed when
      * they are done with. `collection_ns`: from one such collection to the next; 0: none or one was told. */

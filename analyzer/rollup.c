@@ -559,7 +559,9 @@ status rollup_carry(struct rollup *rollup, const struct rollup_block *block, uin
     struct site *site;
 
     flow_at(rollup, now_ns);
-    return begin_life(rollup, block, now_ns, &site);
+    TRY(begin_life(rollup, block, now_ns, &site));
+    site->carried++;
+    return OK;
 }
 
 static status count_lifetime(struct rollup *rollup, struct site *site,
@@ -647,6 +649,7 @@ status rollup_survivor(struct rollup *rollup, const struct rollup_block *block)
     add(&site->waste, waste, block->weight);
     site->end_first_ns = lower(site->end_first_ns, block->birth_ns);
     site->end_last_ns = higher(site->end_last_ns, block->birth_ns);
+    site->end_earlier_ns = higher(site->end_earlier_ns, block->earlier_ns);
     struct class_sums *size = &rollup->sizes[size_class(block->size_bytes)];
     add(&size->live, bytes, block->weight);
     size->live_waste += waste;

@@ -57,6 +57,8 @@ struct site { /* everything about one stack in one run; what each event touches 
     struct sums temporary, end, waste;
     uint64_t temporary_first_ns, temporary_last_ns;
     uint64_t end_first_ns, end_last_ns; /* ... of those alive at the end */
+    uint64_t end_earlier_ns;            /* the oldest of these was born so long before the run */
+    uint64_t carried; /* samples that were alive already, in no sum of what was allocated */
 };
 
 struct rollup;

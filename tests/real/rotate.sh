@@ -105,9 +105,6 @@ record MEMREC_INTERVAL=1 MEMREC_ROTATE=64K perl -e '
     @more = map { "y" x ($_ % 300 + 1) } 1 .. 60000;
     if (!$child) { exec $^X, "-e", "my \@x = map { \"z\" x \$_ } 1 .. 900" }
     waitpid($child, 0)'
-for trace in trace*.zst; do
-    "$MEMANALYZE" import "$trace" -o "$trace.db" -f >import.log 2>&1 || fails "fork, $trace" "$(cat import.log)"
-done
 expect "parent, child, and what it became" "$("$MEMANALYZE" import trace*.zst -o all.db 2>/dev/null;
     ask all.db "SELECT COUNT(*), MIN(complete), COUNT(parent_trace_id), (SELECT COUNT(*) > 4 FROM segment) FROM run")" "3 1 1 1"
 

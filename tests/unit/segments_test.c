@@ -137,6 +137,11 @@ static void test_late(void)
     CHECK_STR(rows("SELECT SUM(samples) FROM stack_stat WHERE measure = 'allocated'"), "2");
     CHECK_STR(rows("SELECT SUM(samples) FROM stack_stat WHERE measure = 'live'"), "2");
     CHECK_STR(rows("SELECT SUM(samples) FROM timeline"), "2");
+    /* A finding knows how old its oldest block is, also when that is older than the run. */
+    write_files(4, " only-last");
+    CHECK_EQ(import_one("t.2.77.zst"), STATUS_INCOMPLETE); /* it has no end */
+    CHECK_STR(rows("SELECT MAX(samples), MAX(oldest_ns) / 1000000000 FROM leak"), "2|3");
+    write_files(12, " only-last");
 
     /* The name of the first file stands for those that are left. */
     CHECK_EQ(import_one("t.zst"), STATUS_OK);
