@@ -120,8 +120,10 @@ static size_t list_reports(char *memanalyze, const char *path, char names[][32])
     bench_require(run(arguments, path) == 0);
     FILE *file = fopen(path, "r");
     bench_require(file);
-    for (char line[512]; count < REPORTS_MAX && fgets(line, sizeof line, file);) {
-        bench_require(sscanf(line, "%31s", names[count++]) == 1);
+    for (char line[512];
+         count < REPORTS_MAX && fgets(line, sizeof line, file) && line[0] != '\n';) {
+        bench_require(sscanf(line, "%31s", names[count++]) ==
+                      1); /* sets of them come after the empty line */
     }
     fclose(file);
     return count;
