@@ -43,5 +43,7 @@ assert sum(float(row["share"]) for row in rows) <= 1.001
 P
 COLUMNS=1000 "$MEMANALYZE" report chain.db >page 2>&1
 checks=$((checks + 1))
-grep -q '^report set game' page && grep -q 'They made 6 frames late by' page || fails page "$(cat page)"
+if ! grep -q '^report set game' page || ! grep -q 'They made 6 frames late by' page; then
+    fails page "$(cat page)"
+fi
 finish
