@@ -326,11 +326,11 @@ static void release(struct import *import)
     lifetimes_delete(import->lifetimes);
     pins_clear(&import->pins);
     rollup_close(import->rollup);
+    leak_classes_close(import->classes);
     stack_table_close(import->stacks);
     if (import->building) {
         guard_half_made(NULL);
         unlink(import->building);
-        leak_classes_close(import->classes);
         free(import->building);
     }
 }
