@@ -202,6 +202,10 @@ static void test_data(void)
                 "{\"name\":\"a,\\\"b\\\"|\\u001b]0;owned\\u0007\\n\\\\xff\",\"live_bytes\":512,"
                 "\"live_bytes_low\":512,\"live_bytes_high\":512,\"share\":null,\"all_rows\":143}\n"
                 "]\n");
+    check_print(RENDER_TSV, 80, false,
+                "name\tlive_bytes\tlive_bytes_low\tlive_bytes_high\tshare\tall_rows\n"
+                "parse\t24922680\t22500000\t27500000\t0.75\t143\n"
+                "a,\"b\"|\x1b]0;owned\x07\\n\xff\t512\t512\t512\t\\N\t143\n");
     check_print(
         RENDER_MARKDOWN, 80, false,
         "| name | live\\_bytes | live\\_bytes\\_low | live\\_bytes\\_high | share | all\\_rows |\n"
@@ -234,6 +238,7 @@ static void test_empty(void)
     static const char *const expected[] = {
         [RENDER_TABLE] = "(no rows)\n",
         [RENDER_CSV] = "name,live_bytes,live_bytes_low,live_bytes_high,share,all_rows\n",
+        [RENDER_TSV] = "name\tlive_bytes\tlive_bytes_low\tlive_bytes_high\tshare\tall_rows\n",
         [RENDER_JSON] = "[]\n",
     };
 
