@@ -351,6 +351,9 @@ static status write_capabilities(struct foreign_sums *sums)
             TRY(db_insert(insert));
         }
     }
+    db_bind_int(insert, 1, sums->run_id);
+    db_bind_string(insert, 2, "sums"); /* and nothing that sums do not tell */
+    TRY(db_insert(insert));
     snprintf(
         detail, sizeof detail,
         "Imported from a %s, which has sums only (%s): no single blocks with their times, lifetimes "

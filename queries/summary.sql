@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- summary: the first screen: is it leaking, how much memory, and what this run does not know.
 --
--- Reads:    run, leak, run_stat_interval, process_tick, allocator_tick, recorder_tick, loss, gap,
+-- Reads:    run, capability, leak, run_stat_interval, process_tick, allocator_tick, recorder_tick, loss, gap,
 --           frame_mark, gc, heap, quantile, eval_verdict, span, span_leftover, pool, pool_tick,
 --           pool_stale
 -- Params:
@@ -221,18 +221,24 @@ figure (place, topic, what, value, value_low, value_high, unit, at_ns, note) AS 
            CAST(ROUND(COALESCE(s.bytes_low, 0)) AS BIGINT),
            CAST(ROUND(COALESCE(s.bytes_high, 0)) AS BIGINT),
            'bytes', c.peak_ns,
-           'in ' || CAST(CAST(ROUND(COALESCE(s.blocks, 0)) AS BIGINT) AS TEXT) || ' blocks'
+           'in ' || CAST(CAST(ROUND(COALESCE(s.blocks, CASE WHEN s.bytes IS NULL THEN 0 END)) AS BIGINT)
+               AS TEXT) || ' blocks'
       FROM chosen c
       LEFT JOIN run_stat_interval s ON s.run_id = c.id AND s.measure = 'peak'
+     WHERE s.bytes IS NOT NULL
+        OR NOT EXISTS (SELECT 1 FROM capability p WHERE p.run_id = c.id AND p.name = 'sums')
      UNION ALL
     SELECT 205, 'heap', 'live at the end',
            CAST(ROUND(COALESCE(s.bytes, 0)) AS BIGINT),
            CAST(ROUND(COALESCE(s.bytes_low, 0)) AS BIGINT),
            CAST(ROUND(COALESCE(s.bytes_high, 0)) AS BIGINT),
            'bytes', c.duration_ns,
-           'in ' || CAST(CAST(ROUND(COALESCE(s.blocks, 0)) AS BIGINT) AS TEXT) || ' blocks'
+           'in ' || CAST(CAST(ROUND(COALESCE(s.blocks, CASE WHEN s.bytes IS NULL THEN 0 END)) AS BIGINT)
+               AS TEXT) || ' blocks'
       FROM chosen c
       LEFT JOIN run_stat_interval s ON s.run_id = c.id AND s.measure = 'live'
+     WHERE s.bytes IS NOT NULL
+        OR NOT EXISTS (SELECT 1 FROM capability p WHERE p.run_id = c.id AND p.name = 'sums')
      UNION ALL
     SELECT 206, 'heap', 'allocator free', a.free_bytes, NULL, NULL, 'bytes', a.time_ns,
            'kept by malloc'

@@ -400,11 +400,13 @@ SELECT
 FROM run AS r
 JOIN (SELECT 'peak' AS measure, 'peak.live_bytes' AS name UNION ALL SELECT 'live', 'end.live_bytes') AS m ON TRUE
 LEFT JOIN run_stat_interval AS s ON s.run_id = r.id AND s.measure = m.measure
+-- of an imported profile, what it does not have is not nothing
+WHERE s.bytes IS NOT NULL OR NOT EXISTS (SELECT 1 FROM capability AS c WHERE c.run_id = r.id AND c.name = 'sums')
 UNION ALL
 SELECT s.run_id, CASE s.measure WHEN 'peak' THEN 'peak.live_blocks' ELSE 'end.live_blocks' END, 'count',
     s.blocks, s.blocks_low, s.blocks_high, NULL
 FROM run_stat_interval AS s
-WHERE s.measure IN ('peak', 'live')
+WHERE s.measure IN ('peak', 'live') AND s.blocks IS NOT NULL
 UNION ALL
 SELECT p.run_id, 'peak.rss_bytes', 'bytes', MAX(p.rss_bytes), MAX(p.rss_bytes), MAX(p.rss_bytes), NULL
 FROM process_tick AS p
