@@ -7,6 +7,7 @@
 #include "diag.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,7 +144,7 @@ static status bind_quantiles(const struct series *series, struct statement *inse
     qsort(held, series->count, sizeof *held, compare_held);
     for (size_t i = 0; i < series->count; i++) {
         ns += held[i].ns;
-        while (part < 4 && (i + 1 == series->count || (double)ns > parts[part] * (double)all_ns)) {
+        while (part < 4 && (i + 1 == series->count || (double)ns >= parts[part] * (double)all_ns)) {
             db_bind_int(insert, at + (int)part++, held[i].value);
         }
     }
@@ -169,8 +170,28 @@ static void bind_rounded(struct statement *insert, int at, double value)
     db_bind_int(insert, at, (int64_t)llround(value));
 }
 
-static void bind_study(const struct capacity_study *study, double step_ns, struct statement *insert,
-                       int at)
+enum whole { DOWN, UP };
+
+/* In whole grains; the digits behind are no one's. */
+static void bind_level(struct statement *insert, int at, const struct series *series, double value,
+                       enum whole whole)
+{
+    double grain = series->grain > 0 ? (double)series->grain : 1, grains = value / grain;
+
+    bind_rounded(insert, at, (whole == UP ? ceil(grains - 1e-6) : floor(grains + 1e-6)) * grain);
+}
+
+/* To five digits, which is more than an interval leaves. */
+static void bind_slope(struct statement *insert, int at, double value)
+{
+    char digits[32];
+
+    snprintf(digits, sizeof digits, "%.5g", value);
+    db_bind_real(insert, at, strtod(digits, NULL));
+}
+
+static void bind_study(const struct capacity_study *study, const struct series *series,
+                       double step_ns, struct statement *insert, int at)
 {
     static const char *const methods[] = {NULL, "order", "tail"};
     static const char *const trends[] = {NULL, "level", "falls", "grows"};
@@ -184,19 +205,19 @@ static void bind_study(const struct capacity_study *study, double step_ns, struc
         }
         bind_rounded(insert, at + 3, (double)study->block * step_ns);
         db_bind_int(insert, at + 4, (int64_t)study->blocks);
-        bind_rounded(insert, at + 5, study->bytes[CAPACITY_RISK_EVEN]);
-        bind_rounded(insert, at + 6, study->bytes[CAPACITY_RISK_LOW]);
-        bind_rounded(insert, at + 7, study->bytes[CAPACITY_RISK_HIGH]);
+        bind_level(insert, at + 5, series, study->bytes[CAPACITY_RISK_EVEN], UP);
+        bind_level(insert, at + 6, series, study->bytes[CAPACITY_RISK_LOW], DOWN);
+        bind_level(insert, at + 7, series, study->bytes[CAPACITY_RISK_HIGH], UP);
     }
     db_bind_string(insert, at + 8, trends[study->trend]);
     db_bind_int(insert, at + 9, study->explained);
     if (study->trend != CAPACITY_UNTOLD) {
-        db_bind_real(insert, at + 10, study->slope * per_hour);
-        db_bind_real(insert, at + 11, study->slope_low * per_hour);
-        db_bind_real(insert, at + 12, study->slope_high * per_hour);
-        bind_rounded(insert, at + 13, study->level);
-        bind_rounded(insert, at + 14, study->level_low);
-        bind_rounded(insert, at + 15, study->level_high);
+        bind_slope(insert, at + 10, study->slope * per_hour);
+        bind_slope(insert, at + 11, study->slope_low * per_hour);
+        bind_slope(insert, at + 12, study->slope_high * per_hour);
+        bind_level(insert, at + 13, series, study->level, UP);
+        bind_level(insert, at + 14, series, study->level_low, DOWN);
+        bind_level(insert, at + 15, series, study->level_high, UP);
     }
 }
 
@@ -208,7 +229,7 @@ static status write_risks(const struct series *series, const struct measure *mea
         db_bind_string(insert, 2, measure->name);
         db_bind_int(insert, 3, series->subject_id);
         db_bind_real(insert, 4, capacity_risks[i]);
-        bind_rounded(insert, 5, study->bytes[i]);
+        bind_level(insert, 5, series, study->bytes[i], UP);
         TRY(db_insert(insert));
     }
     return OK;
@@ -315,8 +336,12 @@ static status write_series(const struct series *series, const struct measure *me
 {
     static struct capacity_fold fold; /* too large for a stack */
     struct capacity_study study;
+    size_t seen = 0;
 
-    if (series->count == 0) {
+    while (seen < series->count && series->rows[seen].peak == 0) {
+        seen++;
+    }
+    if (seen == series->count) { /* nothing was, or nothing was sampled */
         return OK;
     }
     capacity_fold_start(&fold, (double)series->rows[0].time_ns, (double)series->end_ns,
@@ -335,7 +360,7 @@ static status write_series(const struct series *series, const struct measure *me
     db_bind_int(insert->series, 4, (int64_t)series->count);
     TRY(bind_quantiles(series, insert->series, 5));
     bind_maximum(series, insert->series, 9);
-    bind_study(&study, fold.step, insert->series, 11);
+    bind_study(&study, series, fold.step, insert->series, 11);
     TRY(db_insert(insert->series));
     TRY(write_risks(series, measure, &study, insert->risk));
     if (strcmp(measure->name, "pool") == 0) {

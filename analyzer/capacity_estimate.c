@@ -26,7 +26,8 @@ enum {
     OVER_MIN = 2,   /* maxima above the level */
 };
 
-static const double remembers = 0.2;    /* a lower autocorrelation is none */
+static const double forgets = 0.1;      /* autocorrelation: less is none */
+static const double resembles = 0.2;    /* ... and more makes neighbours no blocks of their own */
 static const double season_least = 0.4; /* autocorrelation that makes a season */
 static const double warm_up_gain = 0.7; /* of the error of the mean that a cut must leave at most */
 static const double explains = 0.5;     /* part of the slope that a cause must account for */
@@ -145,9 +146,9 @@ static bool autocorrelate(const double *values, size_t count, double grain, doub
 
 /* ---- the start ---- */
 
-/* How many steps to cut off, at most half: where the error of the mean of the rest is least. The slope of the second
- * half is taken off, or growth would pass for a long start; what lies far out counts less, or the cut would follow
- * the highest burst. */
+/* How many steps to cut off, at most half: twice as many as make the error of the mean of the rest least, as what is
+ * left of the start still bends a slope where a mean no longer notices. The slope of the second half is taken off,
+ * or growth would pass for a long start; what lies far above counts less, or the cut would follow the highest burst. */
 static size_t warm_up_of(const double *values, size_t count)
 {
     double rest[CAPACITY_CELLS], sorted[CAPACITY_CELLS], tail_sum = 0, tail_squares = 0;
@@ -164,7 +165,7 @@ static size_t warm_up_of(const double *values, size_t count)
     }
     double far = 3 * 1.4826 * median(sorted + count / 2, count - count / 2);
     for (size_t i = count; i-- > 0;) {
-        double value = fmin(fmax(rest[i] - middle, -far), far);
+        double value = fmin(rest[i] - middle, far);
         double left = (double)(count - i);
 
         tail_sum += value;
@@ -175,7 +176,7 @@ static size_t warm_up_of(const double *values, size_t count)
             cut = i;
         }
     }
-    return best < warm_up_gain * whole ? cut : 0;
+    return best < warm_up_gain * whole ? (2 * cut < count / 2 ? 2 * cut : count / 2) : 0;
 }
 
 /* ---- season and slope ---- */
@@ -212,7 +213,7 @@ static void take_season_off(double *values, size_t count, size_t period)
 }
 
 /* Steps after which the noise has forgotten itself. */
-static size_t memory_of(const double *values, size_t count, double grain)
+static size_t memory_of(const double *values, size_t count, double grain, double least)
 {
     double correlation[CAPACITY_CELLS];
     size_t lag = 1, lags = count / 2;
@@ -220,7 +221,7 @@ static size_t memory_of(const double *values, size_t count, double grain)
     if (!autocorrelate(values, count, grain, correlation, lags)) {
         return 1;
     }
-    while (lag < lags && correlation[lag] > remembers) {
+    while (lag < lags && correlation[lag] > least) {
         lag++;
     }
     return lag;
@@ -254,9 +255,9 @@ static double slope_error(const double *residuals, size_t count, size_t length)
     return quantile * sqrt(at_least(variance, 0) * (freedom + 2) / freedom);
 }
 
-/* Fills the slope and the trend; `noise` becomes what is left of the means. Returns the memory of it in steps. */
-static size_t study_slope(const double *mean, size_t count, double grain, double *noise,
-                          struct capacity_study *out)
+/* Fills the slope and the trend; `noise` becomes what is left of the means. */
+static void study_slope(const double *mean, size_t count, double grain, double *noise,
+                        struct capacity_study *out)
 {
     double correlation[CAPACITY_CELLS], points[POINTS];
     double slope = slope_of(mean, count);
@@ -277,13 +278,18 @@ static size_t study_slope(const double *mean, size_t count, double grain, double
             noise[i] -= missed * (double)i;
         }
     }
-    size_t memory = memory_of(noise, count, grain);
+    size_t memory = memory_of(noise, count, grain, forgets);
     size_t size = group(noise, count, points, &point_count);
     size_t length = (3 * memory / 2 + size - 1) / size;
     if (point_count < FREE_MIN * length) {
-        return memory;
+        return;
     }
     double error = slope_error(points, point_count, length) / (double)size;
+    if (out->period) { /* it was fitted to so few days */
+        double days = (double)count / (double)out->period;
+
+        error *= sqrt((days + 1) / (days - 1));
+    }
     out->slope = slope;
     out->slope_low = slope - error;
     out->slope_high = slope + error;
@@ -291,7 +297,6 @@ static size_t study_slope(const double *mean, size_t count, double grain, double
     bool rises = out->slope_low > 0 && slope * (double)count > grain;
     bool sinks = out->slope_high < 0 && slope * (double)count < -grain;
     out->trend = rises ? CAPACITY_GROWS : sinks ? CAPACITY_FALLS : CAPACITY_LEVEL;
-    return memory;
 }
 
 /* Where the series stands at its end: the line through its middle, and the peaks above it. */
@@ -603,11 +608,11 @@ void capacity_study(const struct capacity_series *series, double grain, double c
     out->warm_up = warm_up_of(series->mean, series->count);
     const double *mean = series->mean + out->warm_up, *peak = series->peak + out->warm_up;
     size_t count = series->count - out->warm_up;
-    size_t memory = study_slope(mean, count, grain, noise, out);
+    study_slope(mean, count, grain, noise, out);
     out->explained =
         out->trend == CAPACITY_GROWS && cause > 0 && cause >= explains * out->slope_low;
     study_level(peak, count, out);
-    study_peak(peak, count, series->count, grain, memory, out);
+    study_peak(peak, count, series->count, grain, memory_of(noise, count, grain, resembles), out);
 }
 
 /* ---- places ---- */

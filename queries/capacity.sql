@@ -108,7 +108,7 @@ room (place, what, bytes) AS (
     SELECT 5, 'the cgroup limit', cgroup FROM chosen WHERE cgroup IS NOT NULL AND wanted IS NULL
 ),
 fitted AS (
-    SELECT m.place, m.what, m.bytes, p.maximum, p.needed, p.method, p.risk, p.run_id, p.explained,
+    SELECT m.place, m.what, m.bytes, p.maximum, p.needed, p.method, p.risk, p.run_id, p.explained, p.trend,
            CASE
                WHEN p.maximum > m.bytes THEN 1
                WHEN p.method IS NOT NULL
@@ -311,6 +311,8 @@ figure (place, topic, what, value, value_low, value_high, unit, note) AS (
                WHEN f.method IS NULL THEN 'fitted so far, with a fifth to spare; too short to say more'
                WHEN f.most_risk <= f.risk AND f.explained = 1
                THEN 'fits for the next period only: leaks go on'
+               WHEN f.most_risk <= f.risk AND f.trend = 'grows'
+               THEN 'fits for the next period; it grows, so see when it is full'
                WHEN f.most_risk <= f.risk THEN 'fits'
                WHEN f.least_risk >= 0.5 THEN 'does not fit: more likely than not the next period exceeds it'
                ELSE 'fitted so far, but the next period may exceed it'

@@ -19,7 +19,8 @@
 --   waiting_share  RATIO  of the requests, those that would find all places taken, and wait; empty:
 --                         they take no places
 --   refused_share  RATIO  ... and go away
---   risk           RATIO  chance, at most, that a next period wants more; empty: no prediction
+--   risk           RATIO  chance, at most, that a next period wants more; empty: no prediction, or it
+--                         could not hold all that was wanted
 --   note           NOTE   now: what happened; recommended: what not to conclude
 -- Table:    pool size mark over_share short_share waiting_share risk note
 -- Empty:    this program told no pools; memrec_pool and memrec_pool_state do
@@ -135,7 +136,8 @@ SELECT t.name AS pool,
            ELSE CAST(ROUND(CAST(w.refused_share AS NUMERIC), 4) AS DOUBLE PRECISION)
        END AS refused_share,
        CASE
-           WHEN EXISTS (SELECT 1
+           WHEN t.censored = 0
+            AND EXISTS (SELECT 1
                           FROM capacity_risk r
                          WHERE r.run_id = t.run_id
                            AND r.measure = 'pool'
