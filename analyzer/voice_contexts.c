@@ -258,8 +258,8 @@ static void hold(struct voice_span *span, const struct rollup_block *block, uint
     uint64_t end_ns = ended ? span->open.begin_ns + span->elapsed.duration_ns : until_ns;
 
     if (end_ns > block->birth_ns) {
-        span->held_byte_ns += (double)block->size_bytes * block->weight *
-                              (double)(end_ns - block->birth_ns);
+        span->held_byte_ns +=
+            (double)block->size_bytes * block->weight * (double)(end_ns - block->birth_ns);
     }
 }
 
@@ -322,9 +322,9 @@ status voice_survivor(struct voice *voice, uint32_t at, const struct rollup_bloc
     uint64_t generation = survived(voice, birth, heap);
     if (birth && birth->eval && generation != 0) {
         const uint64_t sum_key[4] = {(uint64_t)birth->eval};
-        const uint64_t key[4] = {
-            (uint64_t)birth->eval, block->stack_id,
-            voice_evals_after(voice, birth->eval_label, birth->eval_number), generation};
+        const uint64_t key[4] = {(uint64_t)birth->eval, block->stack_id,
+                                 voice_evals_after(voice, birth->eval_label, birth->eval_number),
+                                 generation};
         TRY(voice_sums_add(voice, &voice->evals_left, sum_key, bytes, block->weight,
                            voice->insert.eval_left));
         TRY(voice_sums_add(voice, &voice->eval_leftovers, key, bytes, block->weight,

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* capacity_coverage.c -- do the predictions of capacity_estimate.h hold on runs they have not seen?
  *
- * Seeded synthetic runs of five shapes: stationary (noise with and without memory), diurnal (3 to 12 days, no two
- * alike), bursty, ramp (growth without a cause: half of them go on, half stop) and leak. Half begin with a start-up. The
- * first half of each is shown to the real functions, the second is kept back. Expected, and asserted over all runs and
- * with two percent of grace for each shape: the 95 % interval of the next period's peak holds it in >= 93 % of the runs;
- * the recommended limit (the level of risk 1 %, or the highest seen) is exceeded in <= 1 %, and on average <= 20 % of it
- * stay unused at the peak (more for bursts, whose tails are long: there a lower limit is exceeded); the time to a limit has it in >= 90 %, with a median error <= 15 % once a quarter of the way is gone. Printed
- * beside: p90 + 15 %, as a common autoscaler has it, and the last maximum + 20 %.
+ * Seeded synthetic runs of five shapes: stationary (noise with and without memory), diurnal (3 to 12 days, no two alike),
+ * bursty, ramp (growth without a cause: half of them go on, half stop) and leak. Half begin with a start-up. The first
+ * half of each is shown to the real functions, the second is kept back. Expected, and asserted over all runs and with two
+ * percent of grace for each shape: the 95 % interval of the next period's peak holds it in >= 93 % of the runs; the
+ * recommended limit (the level of risk 1 %, or the highest seen) is exceeded in <= 1 %, and on average <= 20 % of it stay
+ * unused at the peak (more for bursts, whose tails are long: there a lower limit is exceeded); the time to a limit has
+ * it in >= 90 %, with a median error <= 15 % once a quarter of the way is gone. Printed beside: p90 + 15 %, as a common
+ * autoscaler has it, and the last maximum + 20 %. `grows`: was told to grow, of which the first three do not.
  *
  *   bench_capacity_coverage [runs per shape] [seed] */
 #include "bench.h"
