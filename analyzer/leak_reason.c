@@ -261,9 +261,8 @@ static bool explain_garbage(const struct leak_site *site, struct leak_finding *o
     return true;
 }
 
-static void explain_scope(const struct leak_site *site, bool old_die, struct leak_finding *out)
+static void explain_scope(const struct leak_site *site, struct leak_finding *out)
 {
-    (void)old_die;
     out->verdict = LEAK_STEADY;
     REASON(
         out,
@@ -284,7 +283,7 @@ void leak_explain_benign(const struct leak_site *site, bool decidable, bool old_
     time_text(limit, (double)out->limit_ns);
     time_text(p99, site->lifetimes ? (double)out->lifetime_p99_ns : 0);
     if (site->scope) {
-        explain_scope(site, old_die, out);
+        explain_scope(site, out);
     } else if (stretch <= 0.2 && middle < 0.85 && live_share > 0.02 &&
                (double)out->limit_ns < (1 - middle) * end_ns) {
         out->verdict = LEAK_STARTUP;

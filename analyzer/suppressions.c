@@ -237,7 +237,8 @@ static status copy_views(struct db *db)
 
 status suppressions_show(const struct suppressions *suppressions, struct db *db)
 {
-    TRY(db_run(db, "CREATE TEMP TABLE leak AS SELECT * FROM main.leak"));
+    TRY(db_run(db, "CREATE TEMP TABLE leak AS SELECT * FROM main.leak;"
+                   "CREATE UNIQUE INDEX temp.leak_id ON leak (id)"));
     TRY(copy_views(db));
     return suppressions_store(suppressions, db);
 }

@@ -61,7 +61,7 @@
 -- Empty:    nothing leaks, grows or keeps what it allocated; --verdict steady lists the others
 -- Caveat:   a cache that never evicted anything during the run looks like a leak.
 WITH judged AS (
-    SELECT l.*,
+    SELECT l.id, l.kind, l.live_bytes, l.leak_rate_bytes_per_hour,
            CASE WHEN l.suppressed_by IS NULL THEN l.verdict ELSE 'suppressed' END AS said,
            CASE
                WHEN l.suppressed_by IS NOT NULL THEN 7
@@ -103,16 +103,16 @@ kept AS (
      LIMIT COALESCE(CAST($2 AS BIGINT), 20)
 )
 SELECT place AS rank,
-       k.kind,
+       l.kind,
        said AS verdict,
        subject,
-       CAST(ROUND(live_bytes) AS BIGINT) AS live_bytes,
+       CAST(ROUND(l.live_bytes) AS BIGINT) AS live_bytes,
        CAST(ROUND(live_bytes_low) AS BIGINT) AS live_bytes_low,
        CAST(ROUND(live_bytes_high) AS BIGINT) AS live_bytes_high,
        CAST(ROUND(live_blocks) AS BIGINT) AS live_blocks,
        CAST(ROUND(live_blocks_low) AS BIGINT) AS live_blocks_low,
        CAST(ROUND(live_blocks_high) AS BIGINT) AS live_blocks_high,
-       CAST(ROUND(leak_rate_bytes_per_hour) AS BIGINT) AS leak_rate_bytes_per_hour,
+       CAST(ROUND(l.leak_rate_bytes_per_hour) AS BIGINT) AS leak_rate_bytes_per_hour,
        CAST(ROUND(leak_rate_bytes_per_hour_low) AS BIGINT) AS leak_rate_bytes_per_hour_low,
        CAST(ROUND(leak_rate_bytes_per_hour_high) AS BIGINT) AS leak_rate_bytes_per_hour_high,
        CAST(ROUND(CAST(leaked_share AS NUMERIC), 4) AS DOUBLE PRECISION) AS leaked_share,
@@ -128,7 +128,7 @@ SELECT place AS rank,
        more_ns,
        samples,
        reason,
-       k.function,
+       l.function,
        c.name AS class,
        h.name AS heap,
        suppressed_by,
@@ -140,7 +140,8 @@ SELECT place AS rank,
        suppressed_rows,
        CAST(ROUND(suppressed_live_bytes) AS BIGINT) AS suppressed_live_bytes
   FROM kept k
-  LEFT JOIN stack s ON s.id = k.stack_id
-  LEFT JOIN class c ON c.id = k.class_id
-  LEFT JOIN heap h ON h.id = k.heap_id
+  JOIN leak l ON l.id = k.id
+  LEFT JOIN stack s ON s.id = l.stack_id
+  LEFT JOIN class c ON c.id = l.class_id
+  LEFT JOIN heap h ON h.id = l.heap_id
  ORDER BY place
