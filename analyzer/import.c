@@ -8,10 +8,10 @@
 #include "embedded.h"
 #include "foreign.h"
 #include "late.h"
+#include "new_file.h"
 #include "segments.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,39 +97,6 @@ static status make_schema(struct import *import)
     return result;
 }
 
-/* ---- an interrupted import leaves nothing behind ---- */
-
-static const int fatal_signals[] = {SIGINT, SIGTERM, SIGHUP};
-static char *volatile half_made; /* the file to remove; the handler reads it */
-
-static void remove_half_made(int number)
-{
-    const char *path = half_made;
-
-    if (path) {
-        unlink(path);
-    }
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
-/* Signals that the program leaves to their default end now remove `path` first; NULL: no more. */
-static void guard_half_made(char *path)
-{
-    if (!path) {
-        half_made = NULL;
-    }
-    for (size_t i = 0; i < sizeof fatal_signals / sizeof fatal_signals[0]; i++) {
-        void (*wanted)(int) = path ? SIG_DFL : remove_half_made;
-        struct sigaction now;
-
-        if (sigaction(fatal_signals[i], NULL, &now) == 0 && now.sa_handler == wanted) {
-            signal(fatal_signals[i], path ? remove_half_made : SIG_DFL);
-        }
-    }
-    half_made = path;
-}
-
 static status open_writer(struct import *import, const char *table, enum table_kind kind,
                           struct table_writer *writer)
 {
@@ -171,7 +138,7 @@ static status begin(struct import *import)
 {
     TRY(refuse_existing(import));
     TRY(make_file(import));
-    guard_half_made(import->building);
+    new_file_guard(import->building);
     TRY(make_schema(import));
     TRY(db_open("", DB_BUILD, &import->db));
     TRY(db_run(import->db, embedded_schema("schema")));
@@ -294,7 +261,7 @@ static status end_file(struct import *import)
         diag_error("could not rename \"%s\" to \"%s\": %m", import->building, import->target);
         return FAIL;
     }
-    guard_half_made(NULL);
+    new_file_guard(NULL);
     free(import->building);
     import->building = NULL;
     return OK;
@@ -329,7 +296,7 @@ static void release(struct import *import)
     leak_classes_close(import->classes);
     stack_table_close(import->stacks);
     if (import->building) {
-        guard_half_made(NULL);
+        new_file_guard(NULL);
         unlink(import->building);
         free(import->building);
     }

@@ -25,8 +25,7 @@ static void remove_half_made(int number)
     raise(number);
 }
 
-/* Signals that the program leaves to their default end now remove `path` first; NULL: no more. */
-static void guard(char *path)
+void new_file_guard(char *path)
 {
     half_made = path;
     for (size_t i = 0; i < sizeof fatal_signals / sizeof fatal_signals[0]; i++) {
@@ -76,7 +75,7 @@ status new_file_open(const char *target, bool replace, struct new_file *out)
     mode_t mask = umask(0);
     umask(mask);
     fchmod(file, 0666 & ~mask);
-    guard(out->building);
+    new_file_guard(out->building);
     return OK;
 failed:
     free(out->building);
@@ -102,7 +101,7 @@ status new_file_keep(struct new_file *file)
         diag_error("could not rename \"%s\" to \"%s\": %m", file->building, file->target);
         return FAIL;
     }
-    guard(NULL);
+    new_file_guard(NULL);
     free(file->building);
     file->building = NULL;
     return OK;
@@ -111,7 +110,7 @@ status new_file_keep(struct new_file *file)
 void new_file_close(struct new_file *file)
 {
     if (file->building) {
-        guard(NULL);
+        new_file_guard(NULL);
         unlink(file->building);
         free(file->building);
     }

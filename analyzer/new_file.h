@@ -24,4 +24,8 @@ STATUS_MUST_USE status new_file_keep(struct new_file *file);
 /* Removes what was not kept. */
 void new_file_close(struct new_file *file);
 
+/* A signal that ends the program removes `path` first; NULL: no more. Signals that the program was told to ignore or
+ * handles stay as they are. For files that are not written through a stream. */
+void new_file_guard(char *path);
+
 #endif
