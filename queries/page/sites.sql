@@ -37,28 +37,42 @@ placed AS (
            END AS kept_id
       FROM summed t
 ),
-verdicts AS (
-    SELECT l.stack_id, l.verdict, l.leak_rate_bytes_per_hour,
-           ROW_NUMBER() OVER (PARTITION BY l.stack_id ORDER BY l.rank) AS place
+kept AS MATERIALIZED (
+    SELECT kept_id AS stack_id,
+           SUM(live_bytes) AS live_bytes,
+           SUM(peak_bytes) AS peak_bytes,
+           SUM(allocated_bytes) AS allocated_bytes,
+           SUM(allocated_blocks) AS allocated_blocks,
+           SUM(temporary_bytes) AS temporary_bytes
+      FROM placed
+     GROUP BY kept_id
+     ORDER BY SUM(live_bytes) DESC, SUM(allocated_bytes) DESC, kept_id
+     LIMIT 1500
+),
+verdicts AS MATERIALIZED (
+    SELECT l.stack_id, MIN(l.rank) AS rank
       FROM leak l
      WHERE l.run_id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
+     GROUP BY l.stack_id
 )
-SELECT p.kept_id AS stack_id,
+SELECT t.stack_id,
        CASE
-           WHEN p.kept_id IS NULL THEN 'other sites, each below 0.1 %'
-           ELSE COALESCE(MAX(k.function), 'lost stacks')
+           WHEN t.stack_id IS NULL THEN 'other sites, each below 0.1 %'
+           ELSE COALESCE(k.function, 'lost stacks')
        END AS function,
-       CASE WHEN p.kept_id IS NULL THEN '(other)' ELSE COALESCE(MAX(k.folded), '(lost stacks)') END AS folded,
-       CAST(ROUND(SUM(p.live_bytes)) AS BIGINT) AS live_bytes,
-       CAST(ROUND(SUM(p.peak_bytes)) AS BIGINT) AS peak_bytes,
-       CAST(ROUND(SUM(p.allocated_bytes)) AS BIGINT) AS allocated_bytes,
-       CAST(ROUND(SUM(p.allocated_blocks)) AS BIGINT) AS allocated_blocks,
-       CAST(ROUND(SUM(p.temporary_bytes)) AS BIGINT) AS temporary_bytes,
-       MAX(v.verdict) AS verdict,
-       MAX(v.leak_rate_bytes_per_hour) AS rate_bytes_per_hour
-  FROM placed p
-  LEFT JOIN stack k ON k.id = p.kept_id
-  LEFT JOIN verdicts v ON v.stack_id = p.kept_id AND v.place = 1
- GROUP BY p.kept_id
- ORDER BY SUM(p.live_bytes) DESC, SUM(p.allocated_bytes) DESC, p.kept_id
- LIMIT 1500
+       CASE WHEN t.stack_id IS NULL THEN '(other)' ELSE COALESCE(k.folded, '(lost stacks)') END AS folded,
+       CAST(ROUND(t.live_bytes) AS BIGINT) AS live_bytes,
+       CAST(ROUND(t.peak_bytes) AS BIGINT) AS peak_bytes,
+       CAST(ROUND(t.allocated_bytes) AS BIGINT) AS allocated_bytes,
+       CAST(ROUND(t.allocated_blocks) AS BIGINT) AS allocated_blocks,
+       CAST(ROUND(t.temporary_bytes) AS BIGINT) AS temporary_bytes,
+       l.verdict,
+       l.leak_rate_bytes_per_hour AS rate_bytes_per_hour
+  FROM kept t
+  LEFT JOIN stack k ON k.id = t.stack_id
+  LEFT JOIN verdicts v ON v.stack_id = t.stack_id
+  LEFT JOIN leak l
+    ON l.run_id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
+   AND l.stack_id = t.stack_id
+   AND l.rank = v.rank
+ ORDER BY t.live_bytes DESC, t.allocated_bytes DESC, t.stack_id
