@@ -105,8 +105,11 @@ bool regions_touch_slowly(struct regions *regions, uint64_t address, uint64_t by
             return true;
         }
         last_page = last_page < REGION_PAGES ? last_page : REGION_PAGES - 1;
-        for (uint64_t page = first_page; page <= last_page; page++) {
-            region->touched[page / 64] |= UINT64_C(1) << (page % 64);
+        for (uint64_t page = first_page; page <= last_page; page = (page | 63) + 1) {
+            uint64_t bits =
+                last_page - page >= 63 ? UINT64_MAX : (UINT64_C(2) << (last_page - page)) - 1;
+
+            region->touched[page / 64] |= bits << (page % 64);
         }
     }
     return true;

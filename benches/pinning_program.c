@@ -45,12 +45,12 @@ static uint64_t between(uint64_t low, uint64_t high) { return low + draw() % (hi
     SITE(ten##4)                                                                                   \
     SITE(ten##5)                                                                                   \
     SITE(ten##6) SITE(ten##7) SITE(ten##8) SITE(ten##9)
-TEN(1)
-TEN(2) TEN(3) TEN(4)
+#define FORTY TEN(1) TEN(2) TEN(3) TEN(4)
+FORTY
 #define NAMES(ten)                                                                                 \
     site_##ten##0, site_##ten##1, site_##ten##2, site_##ten##3, site_##ten##4, site_##ten##5,      \
         site_##ten##6, site_##ten##7, site_##ten##8, site_##ten##9
-    static void *(*const sites[SITES])(size_t) = {NAMES(1), NAMES(2), NAMES(3), NAMES(4)};
+static void *(*const sites[SITES])(size_t) = {NAMES(1), NAMES(2), NAMES(3), NAMES(4)};
 
 struct role {
     unsigned site;
