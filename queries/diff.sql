@@ -78,7 +78,7 @@ unit AS (
       LEFT JOIN (SELECT * FROM offered ORDER BY place LIMIT 1) o ON TRUE
 ),
 -- when the longer run had done as much as the other one; NULL: it is the shorter
-cut AS MATERIALIZED (
+cut_at AS (
     SELECT u.*,
            CASE
                WHEN was_units > now_units AND unit = 'second' THEN now_ns
@@ -96,40 +96,14 @@ cut AS MATERIALIZED (
            END AS now_cut_ns
       FROM unit u
 ),
--- what a stack allocated before the cut, as a part of all, and what of it was alive then
-was_part AS (
-    SELECT t.stack_id,
-           SUM(t.alloc_bytes * t.portion) / NULLIF(SUM(t.alloc_bytes), 0) AS part,
-           SUM((t.alloc_bytes - t.freed_bytes) * t.portion) AS live
-      FROM (
-           SELECT x.stack_id, x.alloc_bytes, x.freed_bytes,
-                  CASE
-                      WHEN c.was_cut_ns >= (x.bucket + 1) * c.was_bucket_ns THEN 1.0
-                      WHEN c.was_cut_ns <= x.bucket * c.was_bucket_ns THEN 0.0
-                      ELSE (c.was_cut_ns - x.bucket * c.was_bucket_ns) * 1.0 / c.was_bucket_ns
-                  END AS portion
-             FROM cut c
-             JOIN base.stack_time x ON x.run_id = c.was_id
-            WHERE c.was_cut_ns IS NOT NULL
-      ) t
-     GROUP BY t.stack_id
-),
-now_part AS (
-    SELECT t.stack_id,
-           SUM(t.alloc_bytes * t.portion) / NULLIF(SUM(t.alloc_bytes), 0) AS part,
-           SUM((t.alloc_bytes - t.freed_bytes) * t.portion) AS live
-      FROM (
-           SELECT x.stack_id, x.alloc_bytes, x.freed_bytes,
-                  CASE
-                      WHEN c.now_cut_ns >= (x.bucket + 1) * c.now_bucket_ns THEN 1.0
-                      WHEN c.now_cut_ns <= x.bucket * c.now_bucket_ns THEN 0.0
-                      ELSE (c.now_cut_ns - x.bucket * c.now_bucket_ns) * 1.0 / c.now_bucket_ns
-                  END AS portion
-             FROM cut c
-             JOIN stack_time x ON x.run_id = c.now_id
-            WHERE c.now_cut_ns IS NOT NULL
-      ) t
-     GROUP BY t.stack_id
+-- and the time bucket it lies in, with the part of that which lies behind it
+cut AS MATERIALIZED (
+    SELECT c.*,
+           was_cut_ns / was_bucket_ns AS was_bucket,
+           1.0 - (was_cut_ns - was_cut_ns / was_bucket_ns * was_bucket_ns) * 1.0 / was_bucket_ns AS was_share,
+           now_cut_ns / now_bucket_ns AS now_bucket,
+           1.0 - (now_cut_ns - now_cut_ns / now_bucket_ns * now_bucket_ns) * 1.0 / now_bucket_ns AS now_share
+      FROM cut_at c
 ),
 wanted (measure) AS (
     SELECT m.measure
@@ -139,22 +113,31 @@ wanted (measure) AS (
                ELSE m.measure = CAST($8 AS TEXT)
            END
 ),
--- by equal work counts `part` of a sum, or what was alive at the cut; a peak is taken to rise with the work
+-- by equal work counts `part` of a sum, or what was `live` at the cut: what is left when the rest of the time is taken
+-- away. A peak is taken to rise with the work
 was_sum AS (
     SELECT a.stack_id, m.measure, COALESCE(x.samples, 0) AS samples, COALESCE(x.bytes, 0.0) AS bytes,
            COALESCE(x.bytes_sq, 0.0) AS bytes_sq, COALESCE(x.bytes_var, 0.0) AS bytes_var,
            a.bytes_sq / a.bytes AS weight, a.bytes_var / a.bytes AS unsure,
            CASE
                WHEN c.was_cut_ns IS NULL THEN 1.0
-               WHEN m.measure = 'allocated' THEN COALESCE(p.part, 1.0)
-               WHEN m.measure = 'peak' OR p.live IS NULL THEN c.now_units / c.was_units
+               WHEN m.measure = 'peak' THEN c.now_units / c.was_units
+               WHEN m.measure = 'allocated'
+               THEN 1.0 - COALESCE((SELECT SUM(t.alloc_bytes * CASE WHEN t.bucket = c.was_bucket THEN c.was_share ELSE 1.0 END)
+                           FROM base.stack_time t
+                          WHERE t.run_id = a.run_id AND t.stack_id = a.stack_id AND t.bucket >= c.was_bucket), 0.0) / a.bytes
            END AS part,
-           CASE WHEN p.live > 0 THEN p.live ELSE 0.0 END AS live
+           CASE
+               WHEN c.was_cut_ns IS NOT NULL AND m.measure = 'live'
+               THEN COALESCE(x.bytes, 0.0)
+                   - COALESCE((SELECT SUM((t.alloc_bytes - t.freed_bytes) * CASE WHEN t.bucket = c.was_bucket THEN c.was_share ELSE 1.0 END)
+                           FROM base.stack_time t
+                          WHERE t.run_id = a.run_id AND t.stack_id = a.stack_id AND t.bucket >= c.was_bucket), 0.0)
+           END AS live
       FROM cut c
       JOIN base.stack_stat a ON a.run_id = c.was_id AND a.measure = 'allocated' AND a.bytes > 0
      CROSS JOIN wanted m
       LEFT JOIN base.stack_stat x ON x.run_id = a.run_id AND x.measure = m.measure AND x.stack_id = a.stack_id
-      LEFT JOIN was_part p ON p.stack_id = a.stack_id
 ),
 now_sum AS (
     SELECT a.stack_id, m.measure, COALESCE(x.samples, 0) AS samples, COALESCE(x.bytes, 0.0) AS bytes,
@@ -162,21 +145,29 @@ now_sum AS (
            a.bytes_sq / a.bytes AS weight, a.bytes_var / a.bytes AS unsure,
            CASE
                WHEN c.now_cut_ns IS NULL THEN 1.0
-               WHEN m.measure = 'allocated' THEN COALESCE(p.part, 1.0)
-               WHEN m.measure = 'peak' OR p.live IS NULL THEN c.was_units / c.now_units
+               WHEN m.measure = 'peak' THEN c.was_units / c.now_units
+               WHEN m.measure = 'allocated'
+               THEN 1.0 - COALESCE((SELECT SUM(t.alloc_bytes * CASE WHEN t.bucket = c.now_bucket THEN c.now_share ELSE 1.0 END)
+                           FROM stack_time t
+                          WHERE t.run_id = a.run_id AND t.stack_id = a.stack_id AND t.bucket >= c.now_bucket), 0.0) / a.bytes
            END AS part,
-           CASE WHEN p.live > 0 THEN p.live ELSE 0.0 END AS live
+           CASE
+               WHEN c.now_cut_ns IS NOT NULL AND m.measure = 'live'
+               THEN COALESCE(x.bytes, 0.0)
+                   - COALESCE((SELECT SUM((t.alloc_bytes - t.freed_bytes) * CASE WHEN t.bucket = c.now_bucket THEN c.now_share ELSE 1.0 END)
+                           FROM stack_time t
+                          WHERE t.run_id = a.run_id AND t.stack_id = a.stack_id AND t.bucket >= c.now_bucket), 0.0)
+           END AS live
       FROM cut c
       JOIN stack_stat a ON a.run_id = c.now_id AND a.measure = 'allocated' AND a.bytes > 0
      CROSS JOIN wanted m
       LEFT JOIN stack_stat x ON x.run_id = a.run_id AND x.measure = m.measure AND x.stack_id = a.stack_id
-      LEFT JOIN now_part p ON p.stack_id = a.stack_id
 ),
 entry AS MATERIALIZED (
     SELECT 0 AS later, x.measure, x.samples, x.bytes, x.bytes_sq, x.bytes_var,
-           COALESCE(x.bytes * x.part, x.live) AS equal,
-           COALESCE(x.bytes_sq * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, x.live * x.weight) AS equal_sq,
-           COALESCE(x.bytes_var * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, x.live * x.unsure) AS equal_var,
+           COALESCE(x.bytes * x.part, CASE WHEN x.live > 0 THEN x.live ELSE 0.0 END) AS equal,
+           COALESCE(x.bytes_sq * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, CASE WHEN x.live > 0 THEN x.live * x.weight ELSE 0.0 END) AS equal_sq,
+           COALESCE(x.bytes_var * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, CASE WHEN x.live > 0 THEN x.live * x.unsure ELSE 0.0 END) AS equal_var,
            COALESCE(s.key, '') AS key, COALESCE(s.names_key, '') AS names_key,
            COALESCE(s.function, '?') AS function, COALESCE(s.caller, '') AS caller, COALESCE(s.text, '') AS text
       FROM was_sum x
@@ -185,9 +176,9 @@ entry AS MATERIALIZED (
         OR (x.part IS NULL AND x.live > 0)
      UNION ALL
     SELECT 1, x.measure, x.samples, x.bytes, x.bytes_sq, x.bytes_var,
-           COALESCE(x.bytes * x.part, x.live),
-           COALESCE(x.bytes_sq * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, x.live * x.weight),
-           COALESCE(x.bytes_var * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, x.live * x.unsure),
+           COALESCE(x.bytes * x.part, CASE WHEN x.live > 0 THEN x.live ELSE 0.0 END),
+           COALESCE(x.bytes_sq * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, CASE WHEN x.live > 0 THEN x.live * x.weight ELSE 0.0 END),
+           COALESCE(x.bytes_var * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, CASE WHEN x.live > 0 THEN x.live * x.unsure ELSE 0.0 END),
            COALESCE(s.key, ''), COALESCE(s.names_key, ''),
            COALESCE(s.function, '?'), COALESCE(s.caller, ''), COALESCE(s.text, '')
       FROM now_sum x
