@@ -294,7 +294,9 @@ static status write_rows(struct leak_list *list)
     struct statement *insert;
     int64_t rank = 0;
 
-    qsort(list->rows, list->count, sizeof *list->rows, compare_rows);
+    if (list->count > 0) {
+        qsort(list->rows, list->count, sizeof *list->rows, compare_rows);
+    }
     TRY(db_prepare(
         list->input->db,
         "INSERT INTO leak (run_id, rank, kind, verdict, subject, stack_id, merged_stacks, function,"

@@ -91,9 +91,9 @@ static status intern(struct voice *voice, const struct voice_context *wanted, ui
 
 static status drop(struct voice *voice, uint32_t at)
 {
-    struct voice_context *context = &voice->contexts[at];
+    struct voice_context *context = at == NO_CONTEXT ? NULL : &voice->contexts[at];
 
-    if (at == NO_CONTEXT || --context->references > 0) {
+    if (!context || --context->references > 0) {
         return OK;
     }
     struct voice_span *span = context->span;
