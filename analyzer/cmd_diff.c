@@ -110,7 +110,8 @@ static bool take_argument(struct request *request, int argument, const char *val
         if (!render_format_of_name(value, &request->format)) {
             command_usage_error(
                 request->command,
-                "there is no format \"%s\"; there are table, csv, tsv, json, markdown, plain", value);
+                "there is no format \"%s\"; there are table, csv, tsv, json, markdown, plain",
+                value);
             return false;
         }
         return true;

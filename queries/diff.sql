@@ -166,8 +166,10 @@ now_sum AS (
 entry AS MATERIALIZED (
     SELECT 0 AS later, x.measure, x.samples, x.bytes, x.bytes_sq, x.bytes_var,
            COALESCE(x.bytes * x.part, CASE WHEN x.live > 0 THEN x.live ELSE 0.0 END) AS equal,
-           COALESCE(x.bytes_sq * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, CASE WHEN x.live > 0 THEN x.live * x.weight ELSE 0.0 END) AS equal_sq,
-           COALESCE(x.bytes_var * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, CASE WHEN x.live > 0 THEN x.live * x.unsure ELSE 0.0 END) AS equal_var,
+           COALESCE(x.bytes_sq * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END,
+                    CASE WHEN x.live > 0 THEN x.live * x.weight ELSE 0.0 END) AS equal_sq,
+           COALESCE(x.bytes_var * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END,
+                    CASE WHEN x.live > 0 THEN x.live * x.unsure ELSE 0.0 END) AS equal_var,
            COALESCE(s.key, '') AS key, COALESCE(s.names_key, '') AS names_key,
            COALESCE(s.function, '?') AS function, COALESCE(s.caller, '') AS caller, COALESCE(s.text, '') AS text
       FROM was_sum x
@@ -177,8 +179,10 @@ entry AS MATERIALIZED (
      UNION ALL
     SELECT 1, x.measure, x.samples, x.bytes, x.bytes_sq, x.bytes_var,
            COALESCE(x.bytes * x.part, CASE WHEN x.live > 0 THEN x.live ELSE 0.0 END),
-           COALESCE(x.bytes_sq * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, CASE WHEN x.live > 0 THEN x.live * x.weight ELSE 0.0 END),
-           COALESCE(x.bytes_var * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END, CASE WHEN x.live > 0 THEN x.live * x.unsure ELSE 0.0 END),
+           COALESCE(x.bytes_sq * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END,
+                    CASE WHEN x.live > 0 THEN x.live * x.weight ELSE 0.0 END),
+           COALESCE(x.bytes_var * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END,
+                    CASE WHEN x.live > 0 THEN x.live * x.unsure ELSE 0.0 END),
            COALESCE(s.key, ''), COALESCE(s.names_key, ''),
            COALESCE(s.function, '?'), COALESCE(s.caller, ''), COALESCE(s.text, '')
       FROM now_sum x
@@ -272,7 +276,8 @@ grain AS (
 ),
 -- 1 by equal work; 2 at the end of both, where what is alive may have been given back, or the unit is in doubt
 reading AS (
-    SELECT s.*, r.reading, COUNT(*) OVER (PARTITION BY s.level, s.matched, s.identity, s.measure) AS readings, c.unit, c.doubtful, COALESCE(g.coarser, 1.0) AS coarser,
+    SELECT s.*, r.reading,
+           COUNT(*) OVER (PARTITION BY s.level, s.matched, s.identity, s.measure) AS readings, c.unit, c.doubtful, COALESCE(g.coarser, 1.0) AS coarser,
            CASE WHEN c.was_units < c.now_units THEN c.was_units ELSE c.now_units END AS units,
            CASE r.reading WHEN 1 THEN was_equal ELSE was_bytes END AS was,
            CASE r.reading WHEN 1 THEN was_equal_sq ELSE was_bytes_sq END AS was_sq,
