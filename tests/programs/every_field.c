@@ -146,6 +146,10 @@ static void spans(void)
 
 static void evals(void)
 {
+    memrec_eval_begin(NAME("(keep)"), heap, 70000);
+    char *leaked = block(1 << 20);
+    memrec_eval_end(70000, 0);
+    printf("%d kept\n", leaked[5]);
     memrec_eval_begin(NAME("(+ 1 2)"), heap, 70001);
     memrec_eval_begin(NAME("nested"), heap, 70002);
     memrec_eval_end(70002, 0);

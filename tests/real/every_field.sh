@@ -89,6 +89,8 @@ for db in 1 4096; do
         70001,70123,122,500003,4567,5,30303,1,1,444,1
     is $db "SELECT p.label, e.heap_before_bytes FROM eval e JOIN eval p ON p.id = e.parent_id" "(+ 1 2),70002"
 
+    is $db "SELECT e.label, l.evals_after, l.gcs_after > 5, l.samples, l.bytes FROM eval_leftover l JOIN eval e ON e.id = eval_id
+        WHERE l.bytes > 100000" "(keep),0,1,1,1048576"
     is $db "SELECT ended, items, progress, progress_total, progress_regressions, progress_regression_max,
         first_result_ns BETWEEN 2000000 AND duration_ns, heap_alloc_bytes, heap_alloc_calls, alloc_bytes > 1068778,
         left_samples > 0, left_bytes >= 1048576 FROM span WHERE label = 'GET /every'" ok,21,700,1000,1,200,1,333,1,1,1,1
