@@ -231,18 +231,25 @@ static char *statement_end(char *begin)
     return begin + strlen(begin);
 }
 
-/* Where the statement begins behind its comments; *title is the first line of these, or NULL. */
+/* Where the statement begins behind its comments; *title is the first line of the last of these, or
+ * NULL. An empty line ends a comment. */
 static char *skip_comments(char *at, char **title, size_t *title_length)
 {
     *title = NULL;
     for (;;) {
-        at += strspn(at, " \t\r\n;");
+        size_t blank = strspn(at, " \t\r\n;"), lines = 0;
+
+        for (size_t i = 0; i < blank; i++) {
+            lines += at[i] == '\n';
+        }
+        at += blank;
         if (strncmp(at, "--", 2) != 0) {
             return at;
         }
         char *text = at + 2 + strspn(at + 2, " \t-");
         size_t length = strcspn(text, "\r\n");
 
+        *title = lines > 1 ? NULL : *title;
         if (!*title && length > 0 && strncmp(text, "SPDX-", 5) != 0) {
             *title = text;
             *title_length = length;

@@ -10,7 +10,7 @@
  *   optional figure gc.pause_ns.p99 <= 5 ms     passes where the recording does not tell it
  *
  * NAME.sql, statements that each return the rows which violate it. The first line of the comment
- * before a statement is its name; $1 is the run's id:
+ * right before a statement is its name; $1 is the run's id:
  *
  *   -- no site keeps more than a third of all
  *   SELECT ...;

@@ -82,26 +82,38 @@ cut AS MATERIALIZED (
            END AS now_cut_ns
       FROM unit u
 ),
--- the part of the run's allocations before the cut
+-- the part of the run's allocations before the cut, as samples tell, and how far it may be off
 was_part AS (
-    SELECT SUM(t.alloc_bytes * CASE
-               WHEN c.was_cut_ns >= t.start_ns + c.was_bucket_ns THEN 1.0
-               WHEN c.was_cut_ns <= t.start_ns THEN 0.0
-               ELSE (c.was_cut_ns - t.start_ns) * 1.0 / c.was_bucket_ns
-           END) / NULLIF(SUM(t.alloc_bytes), 0) AS part
-      FROM cut c
-      JOIN base.timeline t ON t.run_id = c.was_id
-     WHERE c.was_cut_ns IS NOT NULL
+    SELECT p.part,
+           1.96 * SQRT((p.part * (1 - p.part) + 0.25 / p.n) / p.n) * p.spread AS reach
+      FROM (
+           SELECT SUM(t.alloc_bytes * CASE
+                      WHEN c.was_cut_ns >= t.start_ns + c.was_bucket_ns THEN 1.0
+                      WHEN c.was_cut_ns <= t.start_ns THEN 0.0
+                      ELSE (c.was_cut_ns - t.start_ns) * 1.0 / c.was_bucket_ns
+                  END) / NULLIF(SUM(t.alloc_bytes), 0) AS part,
+                  SUM(t.alloc_bytes) * SUM(t.alloc_bytes) / NULLIF(SUM(t.alloc_bytes_sq), 0) AS n,
+                  SQRT(SUM(t.alloc_bytes_var) / NULLIF(SUM(t.alloc_bytes_sq), 0)) AS spread
+             FROM cut c
+             JOIN base.timeline t ON t.run_id = c.was_id
+            WHERE c.was_cut_ns IS NOT NULL
+      ) p
 ),
 now_part AS (
-    SELECT SUM(t.alloc_bytes * CASE
-               WHEN c.now_cut_ns >= t.start_ns + c.now_bucket_ns THEN 1.0
-               WHEN c.now_cut_ns <= t.start_ns THEN 0.0
-               ELSE (c.now_cut_ns - t.start_ns) * 1.0 / c.now_bucket_ns
-           END) / NULLIF(SUM(t.alloc_bytes), 0) AS part
-      FROM cut c
-      JOIN timeline t ON t.run_id = c.now_id
-     WHERE c.now_cut_ns IS NOT NULL
+    SELECT p.part,
+           1.96 * SQRT((p.part * (1 - p.part) + 0.25 / p.n) / p.n) * p.spread AS reach
+      FROM (
+           SELECT SUM(t.alloc_bytes * CASE
+                      WHEN c.now_cut_ns >= t.start_ns + c.now_bucket_ns THEN 1.0
+                      WHEN c.now_cut_ns <= t.start_ns THEN 0.0
+                      ELSE (c.now_cut_ns - t.start_ns) * 1.0 / c.now_bucket_ns
+                  END) / NULLIF(SUM(t.alloc_bytes), 0) AS part,
+                  SUM(t.alloc_bytes) * SUM(t.alloc_bytes) / NULLIF(SUM(t.alloc_bytes_sq), 0) AS n,
+                  SQRT(SUM(t.alloc_bytes_var) / NULLIF(SUM(t.alloc_bytes_sq), 0)) AS spread
+             FROM cut c
+             JOIN timeline t ON t.run_id = c.now_id
+            WHERE c.now_cut_ns IS NOT NULL
+      ) p
 ),
 -- levels at the cut, beside those of the whole run
 was_level AS (
@@ -149,16 +161,16 @@ paired AS (
 -- what the longer run allocated until it had done as much work, by unit of it: of the shorter nothing is cut off
 scaled AS (
     SELECT p.*, c.unit AS work, c.was_units, c.now_units,
-           CASE
-               WHEN p.name LIKE 'alloc.bytes%' AND p.per = c.unit
-               THEN COALESCE(a.part, 1.0) * CASE WHEN c.was_cut_ns IS NULL THEN 1.0 ELSE c.was_units / c.now_units END
-               ELSE 1.0
-           END AS was_factor,
-           CASE
-               WHEN p.name LIKE 'alloc.bytes%' AND p.per = c.unit
-               THEN COALESCE(b.part, 1.0) * CASE WHEN c.now_cut_ns IS NULL THEN 1.0 ELSE c.now_units / c.was_units END
-               ELSE 1.0
-           END AS now_factor,
+           -- by equal work
+           CASE WHEN p.name LIKE 'alloc.bytes_per_%' AND p.per = c.unit AND c.was_cut_ns IS NOT NULL
+                THEN a.part * c.was_units / c.now_units ELSE 1.0 END AS was_factor,
+           CASE WHEN p.name LIKE 'alloc.bytes_per_%' AND p.per = c.unit AND c.was_cut_ns IS NOT NULL
+                THEN a.reach * c.was_units / c.now_units ELSE 0.0 END AS was_reach,
+           CASE WHEN p.name LIKE 'alloc.bytes_per_%' AND p.per = c.unit AND c.now_cut_ns IS NOT NULL
+                THEN b.part * c.now_units / c.was_units ELSE 1.0 END AS now_factor,
+           CASE WHEN p.name LIKE 'alloc.bytes_per_%' AND p.per = c.unit AND c.now_cut_ns IS NOT NULL
+                THEN b.reach * c.now_units / c.was_units ELSE 0.0 END AS now_reach,
+           c.doubtful,
            -- the other reading: of levels, as they were by equal work; of calls, which cannot be cut, and of seconds in
            -- doubt, that the whole run is the work
            CASE
@@ -200,8 +212,8 @@ scaled AS (
 -- the two readings of a figure
 reading AS (
     SELECT name, kind,
-           was * was_factor AS was, was_low * was_factor AS was_low, was_high * was_factor AS was_high,
-           now * now_factor AS now, now_low * now_factor AS now_low, now_high * now_factor AS now_high
+           was * was_factor AS was, was_low * (was_factor - was_reach) AS was_low, was_high * (was_factor + was_reach) AS was_high,
+           now * now_factor AS now, now_low * (now_factor - now_reach) AS now_low, now_high * (now_factor + now_reach) AS now_high
       FROM scaled
      UNION ALL
     SELECT name, kind, was * other_was, was_low * other_was, was_high * other_was,
@@ -281,6 +293,13 @@ decided AS (
 ),
 named AS (
     SELECT d.*,
+           -- in doubt, as they are
+           CASE doubtful WHEN 1 THEN was ELSE was * was_factor END AS shown_was,
+           CASE doubtful WHEN 1 THEN was_low ELSE was_low * (was_factor - was_reach) END AS shown_was_low,
+           CASE doubtful WHEN 1 THEN was_high ELSE was_high * (was_factor + was_reach) END AS shown_was_high,
+           CASE doubtful WHEN 1 THEN now ELSE now * now_factor END AS shown_now,
+           CASE doubtful WHEN 1 THEN now_low ELSE now_low * (now_factor - now_reach) END AS shown_now_low,
+           CASE doubtful WHEN 1 THEN now_high ELSE now_high * (now_factor + now_reach) END AS shown_now_high,
            CASE
                WHEN name IN ('peak.live_bytes', 'end.live_bytes', 'peak.rss_bytes', 'alloc.bytes',
                              'leak.count', 'frame.duration_ns.p99', 'frame.alloc_bytes.p99', 'gc.pause_ns.p99',
@@ -292,13 +311,13 @@ named AS (
       FROM decided d
 )
 SELECT name, change,
-       CAST(ROUND(CAST(was * was_factor AS NUMERIC), 4) AS DOUBLE PRECISION) AS was,
-       CAST(ROUND(CAST(was_low * was_factor AS NUMERIC), 4) AS DOUBLE PRECISION) AS was_low,
-       CAST(ROUND(CAST(was_high * was_factor AS NUMERIC), 4) AS DOUBLE PRECISION) AS was_high,
-       CAST(ROUND(CAST(now * now_factor AS NUMERIC), 4) AS DOUBLE PRECISION) AS now,
-       CAST(ROUND(CAST(now_low * now_factor AS NUMERIC), 4) AS DOUBLE PRECISION) AS now_low,
-       CAST(ROUND(CAST(now_high * now_factor AS NUMERIC), 4) AS DOUBLE PRECISION) AS now_high,
-       CAST(ROUND(CAST((now * now_factor - was * was_factor) / NULLIF(was * was_factor, 0) AS NUMERIC), 4)
+       CAST(ROUND(CAST(shown_was AS NUMERIC), 4) AS DOUBLE PRECISION) AS was,
+       CAST(ROUND(CAST(shown_was_low AS NUMERIC), 4) AS DOUBLE PRECISION) AS was_low,
+       CAST(ROUND(CAST(shown_was_high AS NUMERIC), 4) AS DOUBLE PRECISION) AS was_high,
+       CAST(ROUND(CAST(shown_now AS NUMERIC), 4) AS DOUBLE PRECISION) AS now,
+       CAST(ROUND(CAST(shown_now_low AS NUMERIC), 4) AS DOUBLE PRECISION) AS now_low,
+       CAST(ROUND(CAST(shown_now_high AS NUMERIC), 4) AS DOUBLE PRECISION) AS now_high,
+       CAST(ROUND(CAST((shown_now - shown_was) * 1.0 / NULLIF(shown_was, 0) AS NUMERIC), 4)
            AS DOUBLE PRECISION) AS ratio_change,
        unit, per, work,
        CAST(ROUND(CAST(was_units AS NUMERIC), 3) AS DOUBLE PRECISION) AS was_work,

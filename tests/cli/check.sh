@@ -60,6 +60,7 @@ ask() {
 }
 ask a.zst --budget kept.ini
 ask a.zst --budget broken.ini --budget sites.sql
+memanalyze check a.zst -b "$SOURCE_DIR/analyzer/examples/budget.ini" -b "$SOURCE_DIR/analyzer/examples/budget.sql"; echo "exit $?"
 for format in json junit github; do
     ask a.zst --budget broken.ini --budget sites.sql --format $format
 done

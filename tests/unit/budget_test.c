@@ -65,6 +65,8 @@ static void test_statements(void)
     struct budget budget;
 
     CHECK_EQ(budget_read(write_file("some.sql", "-- SPDX-License-Identifier: x\n"
+                                                "-- about the file\n"
+                                                "\n"
                                                 "-- first: ';' is no end\n"
                                                 "-- more words\n"
                                                 "SELECT ';' /* ; */, \"a;b\" -- ;\n"
@@ -77,8 +79,8 @@ static void test_statements(void)
     if (CHECK_EQ(budget.count, 2)) {
         CHECK_STR(budget.rules[0].text, "first: ';' is no end");
         CHECK_STR(budget.rules[0].sql, "SELECT ';' /* ; */, \"a;b\" -- ;\n  FROM run;");
-        CHECK_EQ(budget.rules[0].line, 4);
-        CHECK_STR(budget.rules[1].text, "the statement in line 7");
+        CHECK_EQ(budget.rules[0].line, 6);
+        CHECK_STR(budget.rules[1].text, "the statement in line 9");
         CHECK_STR(budget.rules[1].sql, "SELECT 2");
         CHECK_STR(budget.rules[1].section, "some");
     }
