@@ -137,6 +137,18 @@ static status put_baseline(const struct page *page, FILE *out)
     return OK;
 }
 
+static bool reads(const struct catalog_report *report, const char *table)
+{
+    size_t length = strlen(table);
+
+    for (const char *at = report->reads; at && (at = strstr(at, table)); at += length) {
+        if ((at == report->reads || at[-1] == ' ') && (at[length] == ',' || !at[length])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static status put_reports(const struct page *page, FILE *out)
 {
     bool first = true;
@@ -145,7 +157,8 @@ static status put_reports(const struct page *page, FILE *out)
     for (size_t i = 0; i < page->catalog->count; i++) {
         const struct catalog_report *report = &page->catalog->reports[i];
 
-        if (!report->plain && !report->with) { /* for other tools, of more than one recording */
+        /* not those for other tools, of more than one recording, or that read samples one by one */
+        if (!report->plain && !report->with && !reads(report, "sample")) {
             fputs(first ? "\n" : ",\n", out);
             first = false;
             TRY(put_table(page->db, report, page->run, REPORT_ROWS_MAX, out));

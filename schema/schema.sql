@@ -963,3 +963,5 @@ CREATE TABLE leak (                      -- one row per finding: the verdict of 
     suppressed_by       TEXT,               -- pattern of a suppression file that matches its stack; NULL: none does
     reason              TEXT NOT NULL       -- one sentence: why this verdict and why not the others
 ) STRICT;
+-- Whoever asks for the leaks of a run asks often.
+CREATE INDEX leak_verdict ON leak (run_id, verdict);
