@@ -55,7 +55,8 @@ struct command {
     int (*run)(const struct command *command, int argc, char **argv); /* argv[0] is the command */
 };
 
-extern const struct command command_completion, command_watch, command_record, command_import, command_report, command_query;
+extern const struct command command_completion, command_watch, command_record, command_import,
+    command_report, command_query;
 extern const struct command command_html, command_info, command_recover, command_diff;
 extern const struct command command_check;
 extern const struct command command_export;

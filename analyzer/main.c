@@ -40,10 +40,9 @@ static void print_help(void)
     for (size_t i = 0; commands[i]; i++) {
         printf("  %-10s %s\n", commands[i]->name, commands[i]->sentence);
     }
-    printf(
-        "\nmemanalyze COMMAND --help says more about one of them.\n\n"
-        "Exit codes: 0 done; 1 could not; 2 asked wrongly; 3 done, but the trace is incomplete; "
-        "4 over budget.\n");
+    printf("\nmemanalyze COMMAND --help says more about one of them.\n\n"
+           "Exit codes: 0 done; 1 could not; 2 asked wrongly; 3 done, but the trace is incomplete; "
+           "4 over budget.\n");
 }
 
 static int unknown_command(const char *name)

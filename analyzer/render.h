@@ -13,7 +13,14 @@
 
 #include <stdio.h>
 
-enum render_format { RENDER_TABLE, RENDER_CSV, RENDER_TSV, RENDER_JSON, RENDER_MARKDOWN, RENDER_PLAIN };
+enum render_format {
+    RENDER_TABLE,
+    RENDER_CSV,
+    RENDER_TSV,
+    RENDER_JSON,
+    RENDER_MARKDOWN,
+    RENDER_PLAIN
+};
 
 struct render_options {
     enum render_format format;

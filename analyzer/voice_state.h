@@ -182,8 +182,8 @@ struct voice_context {
     uint32_t heap, class;
     uint32_t collections; /* begun at birth: of the heap, or of all */
     uint32_t eval_label, eval_number;
-    uint32_t references;  /* 0: free */
-    uint32_t next;        /* in its bucket, or of the free */
+    uint32_t references; /* 0: free */
+    uint32_t next;       /* in its bucket, or of the free */
 };
 
 struct voice_stand {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Findings that a file names are listed as such, or counted in the footer; stored by import, or for one report only.
 "$MKTRACE" "$SOURCE_DIR/tests/golden/leaks/told.trace" x.zst
 cat >some.txt <<'END'

@@ -506,9 +506,8 @@ static void test_pools_and_profiles(void)
     CHECK_EQ(result.code, STATUS_OK);
     CHECK_STR(rows("SELECT * FROM pool ORDER BY id"),
               "1|1|1|scratch|arena|1|-|1048576|-\n2|1|2|slots|slab|-|64|65536|1024");
-    CHECK_STR(rows("SELECT * FROM pool_tick"),
-              "1|1|20000000|100|200|300|4|500|6|700|8|9|250|1250\n"
-              "1|1|21000000|-|-|-|-|-|-|-|-|10|-|-");
+    CHECK_STR(rows("SELECT * FROM pool_tick"), "1|1|20000000|100|200|300|4|500|6|700|8|9|250|1250\n"
+                                               "1|1|21000000|-|-|-|-|-|-|-|-|10|-|-");
     CHECK_STR(rows("SELECT * FROM pool_stale"), "1|1|11000000|1|777");
     CHECK_STR(
         rows("SELECT run_id, pool_id, time_ns, slots, used_slots, free_runs, longest_free_run,"
@@ -675,11 +674,11 @@ static void test_leak(void)
 static void test_silence(void)
 {
     static const char *const tables[] = {
-        "mark",          "pause",    "frame_stream", "frame_mark",   "phase",         "eval",
-        "span",          "heap",     "heap_usage",   "gc",           "gc_pause",      "gc_survivor",
-        "gc_site",       "class",    "pool",         "pool_tick",    "class_profile", "pool_stale",
-        "span_leftover", "pool_map", "pull",         "retained_set", "survival_stat",
-        "eval_leftover", "scope_stat"};
+        "mark",      "pause",         "frame_stream",  "frame_mark",    "phase",
+        "eval",      "span",          "heap",          "heap_usage",    "gc",
+        "gc_pause",  "gc_survivor",   "gc_site",       "class",         "pool",
+        "pool_tick", "class_profile", "pool_stale",    "span_leftover", "pool_map",
+        "pull",      "retained_set",  "survival_stat", "eval_leftover", "scope_stat"};
     char sql[128];
 
     CHECK_EQ(import_text(RUN "at 10ms main alloc 0x1000 10\nat 11ms main alloc 0x2000 20\n"
