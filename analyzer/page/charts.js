@@ -54,6 +54,19 @@ function strokeLine(ctx, plot, rows, time, value, colour, dash = []) {
     ctx.setLineDash([]);
 }
 
+// Short strokes at the upper edge, where something began.
+function tickAt(ctx, plot, rows, top, colour) {
+    ctx.strokeStyle = colour;
+    ctx.lineWidth = 1;
+    ctx.beginPath();
+    for (const row of rows) {
+        const x = plot.x(row.begin_ns);
+        ctx.moveTo(x, top);
+        ctx.lineTo(x, top + 6);
+    }
+    ctx.stroke();
+}
+
 function overviewPlot() {
     const live = chartRows("live"), process = chartRows("process");
     const plot = new TimePlot({
@@ -105,6 +118,8 @@ function residentPanel() {
             ctx.globalAlpha = 1;
             strokeLine(ctx, plot, process, "time_ns", "rss_bytes", theme.colour("ink"));
             strokeLine(ctx, plot, process, "time_ns", "cgroup_limit_bytes", theme.colour("bad"), [6, 4]);
+            tickAt(ctx, plot, chartRows("collections"), 0, theme.colour("c3"));
+            tickAt(ctx, plot, chartRows("work").filter(row => row.family === "span" && row.left_bytes > 0), 8, theme.colour("c4"));
         },
         read(time) {
             const moment = moments[Math.max(0, lastBefore(moments, "time_ns", time))];
@@ -113,7 +128,7 @@ function residentPanel() {
                 ...(limit ? [["limit", units.bytes(limit), theme.colour("bad")]] : [])];
         },
     });
-    return panel("memory", "Memory over time", "What the resident set consists of. The parts add up to it; what nothing explains is hatched.",
+    return panel("memory", "Memory over time", "What the resident set consists of. The parts add up to it; what nothing explains is hatched. Strokes at the upper edge: collections, and below them spans that left something.",
         [charts.get("resident"), charts.get("process"), reports.get("rss"), reports.get("stability"), reports.get("idle")], plot.element);
 }
 
