@@ -138,10 +138,14 @@ static status measure(const struct follow *follow, uint64_t *out)
     struct segments segments = {0};
 
     *out = 0;
-    if (!segments_head(follow->trace, &head)) {
+    char *later = segments_head(follow->trace, &head) ? NULL : segments_of_missing(follow->trace);
+    if (later ? !segments_head(later, &head) : !segments_head(follow->trace, &head)) {
+        free(later);
         return OK; /* not there, or its first block is not: it is waited for */
     }
-    TRY(segments_beside(follow->trace, &head, &segments));
+    status result = segments_beside(later ? later : follow->trace, &head, &segments);
+    free(later);
+    TRY(result);
     for (size_t i = 0; i < segments.count; i++) {
         struct stat facts;
 
