@@ -9,6 +9,7 @@
 #include "report_head.h"
 #include "report_page.h"
 #include "units.h"
+#include "watch_gauges.h"
 #include "watch_screen.h"
 #include "watch_web.h"
 
@@ -35,12 +36,28 @@ struct watch {
     struct catalog catalog;
     struct report_sets sets;
     const char *profile;
+    char range; /* a key of `ranges` */
     char *text; /* of the screen */
 };
 
 /* ---- in the terminal ----------------------------------------------------------------------- */
 
-/* The head and the screen of the report set, as wide as the terminal. */
+static const struct {
+    char key;
+    const char *name;
+} ranges[] = {{'1', "1m"}, {'5', "5m"}, {'h', "1h"}, {'t', "10h"}, {'a', "all"}};
+
+static const char *range_name(char key)
+{
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        if (ranges[i].key == key) {
+            return ranges[i].name;
+        }
+    }
+    return NULL;
+}
+
+/* The head, the gauges and the screen of the report set, as wide as the terminal. */
 static status compose(struct watch *watch, const struct screen *screen)
 {
     struct render_options out = render_options_for(stdout, RENDER_TABLE);
@@ -58,6 +75,11 @@ static status compose(struct watch *watch, const struct screen *screen)
     out.width = screen->columns;
     page.set = watch->profile ? report_sets_find(&watch->sets, watch->profile) : NULL;
     status result = report_head_run(watch->follow.db, &out, watch->follow.trace, 0);
+    if (result.code == STATUS_OK) {
+        result =
+            watch_gauges_print(watch->follow.db, &watch->catalog, range_name(watch->range), &out);
+        putc('\n', memory);
+    }
     if (result.code == STATUS_OK && !page.set) {
         result = report_sets_choose(&watch->sets, watch->follow.db, 0, &page.set, &reason);
         page.reason = reason;
@@ -81,8 +103,9 @@ static void say_state(const struct watch *watch, char *out, size_t bytes)
         return;
     }
     units_value(took, TYPE_NS, (double)watch->follow.cost_ns, false);
-    snprintf(out, bytes, "%s   looked at in %s   q quits, j k scroll",
-             watch->follow.ended ? "the recording has ended" : "recording", took);
+    snprintf(out, bytes, "%s   %s   q quits, j k scroll, 1 5 h t a: 1 min to all   looked at in %s",
+             watch->follow.ended ? "the recording has ended" : "recording",
+             range_name(watch->range), took);
 }
 
 static status watch_terminal(struct watch *watch)
@@ -97,6 +120,10 @@ static status watch_terminal(struct watch *watch)
         bool changed;
 
         result = follow_look(&watch->follow, &changed);
+        if (heard == KEY_OTHER && range_name(key)) {
+            watch->range = key;
+            changed = true;
+        }
         if (result.code == STATUS_OK && watch->follow.db && (changed || heard == KEY_RESIZED)) {
             result = compose(watch, &screen);
         }
@@ -196,7 +223,7 @@ static bool take_port(const struct command *command, const char *text, uint16_t 
 
 static status run_watch_of(const char *what, const char *profile, bool web, uint16_t port)
 {
-    struct watch watch = {.profile = profile};
+    struct watch watch = {.profile = profile, .range = 'a'};
 
     TRY(follow_open(what, &watch.follow));
     status result = catalog_open(&watch.catalog);
@@ -262,8 +289,9 @@ const struct command command_watch = {
     .usage = "watch TRACE|PID [--web]",
     .options = options,
     .notes =
-        "In the terminal: the screen of `memanalyze report`, anew whenever the trace has grown; q quits, j, k,\n"
-        "space and b scroll. With --web it prints an address for browsers on this machine; Ctrl-C ends it.\n"
-        "The trace may still be missing. Each look imports all of it, and takes a fifth of a processor at most.\n",
+        "In the terminal: gauges, and the screen of `memanalyze report`, anew whenever the trace has grown. q\n"
+        "quits; j, k, space and b scroll; 1, 5, h, t and a show the last minute, five minutes, hour, ten hours,\n"
+        "or all. With --web it prints an address for browsers on this machine; Ctrl-C ends it. The trace may\n"
+        "still be missing. Each look imports all of it, and takes a fifth of a processor at most.\n",
     .run = run_watch,
 };

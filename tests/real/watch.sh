@@ -37,6 +37,10 @@ within 10 test -s live.zst || fails record "no trace"
 tmux -S "$socket" new-session -d -s w -x 100 -y 30 "TERM=screen '$MEMANALYZE' watch $program 2>watch.err; echo \$? >watch.code; sleep 60"
 expect 'report set'
 expect ' recording  '
+expect '^resident .* MiB'
+expect '^allocated .*/s'
+tmux -S "$socket" send-keys -t w 1
+expect ' recording   1m'
 expect 'q quits'
 tmux -S "$socket" resize-window -t w -x 70 -y 16
 expect 'heap *allocated'
