@@ -267,7 +267,7 @@ static void forks(void)
         memrec_heap_alloc(heap, 0, objects[2], 4002);
         memrec_heap_free(heap, objects[1], 4001);
         memrec_heap_free(heap, objects[0], 4000); /* the parent's: not in this trace */
-        run_until(2, 0, 10000); /* the second begins: the first is told */
+        run_until(2, 0, 10000);                   /* the second begins: the first is told */
         exit(failures != 0);
     }
     EXPECT(waitpid(child, &code, 0) == child && code == 0);
