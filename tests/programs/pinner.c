@@ -6,7 +6,9 @@
  * A table of static data, loaded first, lies by itself; a cache keeps the last few hundred of its entries; both live
  * long, but pin little. At the end it prints what the C library says is in blocks of its heap, or 0.
  *
- *     pinner [seed [megabytes [milliseconds]]]                                                        */
+ * With a fourth argument it rests for 3 ms after so many calls, that a recorder of all of them may follow.
+ *
+ *     pinner [seed [megabytes [milliseconds [calls]]]]                                                */
 #include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,8 +28,27 @@ static uint64_t draw(void)
     return state;
 }
 
-static void *filled(size_t bytes)
+static void pause_ms(uint64_t milliseconds)
 {
+    const struct timespec time = {(time_t)(milliseconds / 1000),
+                                  (long)(milliseconds % 1000) * 1000000};
+
+    nanosleep(&time, NULL);
+}
+
+/* Of malloc or free; 0 calls between rests: none. */
+static uint64_t calls_between_rests, calls;
+
+static void rest(void)
+{
+    if (calls_between_rests && ++calls % calls_between_rests == 0) {
+        pause_ms(3);
+    }
+}
+
+static inline __attribute__((always_inline)) void *filled(size_t bytes) /* not a frame of its own */
+{
+    rest();
     void *block = malloc(bytes);
 
     if (!block) {
@@ -64,19 +85,12 @@ static void *(*const requests[KIND_COUNT])(void) = {request_0, request_1, reques
                                                     request_4, request_5, request_6,  request_7,
                                                     request_8, request_9, request_10, request_11};
 
-static void pause_ms(uint64_t milliseconds)
-{
-    const struct timespec time = {(time_t)(milliseconds / 1000),
-                                  (long)(milliseconds % 1000) * 1000000};
-
-    nanosleep(&time, NULL);
-}
-
 int main(int count, char **arguments)
 {
     uint64_t seed = count > 1 ? strtoull(arguments[1], NULL, 10) : 1;
     size_t bytes = (count > 2 ? strtoull(arguments[2], NULL, 10) : 32) << 20;
     uint64_t run_ms = count > 3 ? strtoull(arguments[3], NULL, 10) : 200;
+    calls_between_rests = count > 4 ? strtoull(arguments[4], NULL, 10) : 0;
     size_t room = bytes / 300;
     void **buffers = malloc(room * sizeof *buffers);
     void **kept = malloc(room * sizeof *kept);
@@ -109,6 +123,7 @@ int main(int count, char **arguments)
             }
         }
         for (size_t i = 0; i < taken; i++) {
+            rest();
             free(buffers[i]);
         }
         pause_ms(run_ms / (2 * BURSTS));
