@@ -4,7 +4,7 @@
 
 #include "diag.h"
 #include "embedded.h"
-#include "user_files.h"
+#include "library.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -296,74 +296,32 @@ bool catalog_takes(const struct catalog_parameter *parameter, const char *value)
 
 /* ---- all reports --------------------------------------------------------------------------- */
 
-static status add(void *context, const char *name, const char *origin, const char *text)
+static status parse(const char *name, const char *origin, const char *text, void *item)
 {
-    struct catalog *catalog = context;
-    struct catalog_report parsed;
-    status result = catalog_parse(name, origin, text, &parsed);
-
-    for (size_t i = 0; result.code == STATUS_OK && i < catalog->count; i++) {
-        if (strcmp(catalog->reports[i].name, name) == 0) {
-            catalog_release(&catalog->reports[i]);
-            catalog->reports[i] = parsed;
-            return OK;
-        }
-    }
-    struct catalog_report *reports = NULL;
-    if (result.code == STATUS_OK) {
-        reports = realloc(catalog->reports, (catalog->count + 1) * sizeof *reports);
-        if (!reports) {
-            diag_error("could not read report \"%s\": out of memory", name);
-            result = FAIL;
-        }
-    }
-    if (result.code != STATUS_OK) {
-        catalog_release(&parsed);
-        return result;
-    }
-    catalog->reports = reports;
-    catalog->reports[catalog->count++] = parsed;
-    return OK;
+    return catalog_parse(name, origin, text, item);
 }
 
-static int compare_names(const void *left, const void *right)
-{
-    const struct catalog_report *l = left, *r = right;
+static void release(void *item) { catalog_release(item); }
 
-    return strcmp(l->name, r->name);
-}
+static const struct library_kind kind = {
+    "report", embedded_queries, "queries", ".sql", sizeof(struct catalog_report), parse, release};
 
 status catalog_open(struct catalog *out)
 {
-    *out = (struct catalog){0};
-    for (const struct embedded_sql *at = embedded_queries; at->name; at++) {
-        status added = add(out, at->name, NULL, at->text);
+    struct library library;
+    status result = library_open(&kind, &library);
 
-        if (added.code != STATUS_OK) {
-            catalog_close(out);
-            return added;
-        }
-    }
-    user_files_each("queries", ".sql", add, out);
-    qsort(out->reports, out->count, sizeof *out->reports, compare_names);
-    return OK;
+    *out = (struct catalog){library.items, library.count};
+    return result;
 }
 
 void catalog_close(struct catalog *catalog)
 {
-    for (size_t i = 0; i < catalog->count; i++) {
-        catalog_release(&catalog->reports[i]);
-    }
-    free(catalog->reports);
+    library_close(&kind, &(struct library){catalog->reports, catalog->count});
     *catalog = (struct catalog){0};
 }
 
 const struct catalog_report *catalog_find(const struct catalog *catalog, const char *name)
 {
-    for (size_t i = 0; i < catalog->count; i++) {
-        if (strcmp(catalog->reports[i].name, name) == 0) {
-            return &catalog->reports[i];
-        }
-    }
-    return NULL;
+    return library_find(&kind, &(struct library){catalog->reports, catalog->count}, name);
 }

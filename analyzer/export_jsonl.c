@@ -3,6 +3,7 @@
  * budget, in the order in which they ended. Keys are those of the tables; what is NULL is left out. */
 #include "export_stacks.h"
 #include "export_write.h"
+#include "json.h"
 
 #include "query.h"
 
@@ -83,7 +84,7 @@ static void put_line(struct export_job *job, const struct source *source)
         } else if (cell->kind == CELL_INTEGER) {
             fprintf(out, "%" PRId64, cell->integer);
         } else {
-            export_json_real(out, cell->real);
+            json_put_real(out, cell->real);
         }
     }
     fputs("}\n", out);

@@ -7,6 +7,7 @@
  * put at the epoch.                                                                              */
 #include "export_stacks.h"
 #include "export_write.h"
+#include "json.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -155,7 +156,7 @@ static status put_series(struct metrics *metrics, const struct series *series)
                 put_label(out, label ? label : "");
             }
             fputs("} ", out);
-            export_json_real(out, db_real(row, 1) * series->scale);
+            json_put_real(out, db_real(row, 1) * series->scale);
             put_time(metrics, db_int(row, 0));
             last_ns = db_int(row, 0);
             snprintf(last_label, sizeof last_label, "%s", label ? label : "");
@@ -271,7 +272,7 @@ static status put_figures(struct metrics *metrics, int column, const char *bound
                 put_label(out, figure.subject);
             }
             fputs("} ", out);
-            export_json_real(out, db_real(row, column) * unit->scale);
+            json_put_real(out, db_real(row, column) * unit->scale);
             put_time(metrics, metrics->job->run.duration_ns);
         }
         TRY(db_step(row, &has_row));

@@ -9,6 +9,7 @@
 #include "export.h"
 #include "export_write.h"
 #include "import.h"
+#include "json.h"
 #include "query.h"
 
 #include <inttypes.h>
@@ -26,7 +27,7 @@ static void put_cell(FILE *out, const struct cell *cell)
         break;
     case CELL_REAL:
         if (isfinite(cell->real)) {
-            export_json_real(out, cell->real);
+            json_put_real(out, cell->real);
         } else {
             fputs(cell->real > 0 ? "1e999" : "-1e999", out);
         }

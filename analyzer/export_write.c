@@ -81,23 +81,6 @@ void export_json_text(FILE *out, const char *text)
     }
 }
 
-void export_json_real(FILE *out, double value)
-{
-    char text[40];
-
-    if (!isfinite(value)) {
-        fputs("null", out);
-        return;
-    }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value) {
-            break;
-        }
-    }
-    fputs(text, out);
-}
-
 size_t export_line_text(FILE *out, const char *text, char separator)
 {
     const unsigned char *at = (const unsigned char *)(text ? text : "");

@@ -17,9 +17,6 @@
 void export_json_text(FILE *out, const char *text);
 void export_json_text_bytes(FILE *out, const char *text, size_t bytes);
 
-/* The shortest number that reads back the same; null when not finite. */
-void export_json_real(FILE *out, double value);
-
 /* Text on one line: controls become blanks, `separator` (0: none) becomes ':'. Bytes that are no UTF-8 become
  * '?'. Returns the bytes written. */
 size_t export_line_text(FILE *out, const char *text, char separator);

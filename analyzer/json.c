@@ -9,20 +9,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-void json_put_number(FILE *out, const struct cell *cell)
+/* With as many digits as it takes to read the same number back. */
+static void put_shortest(FILE *out, double value)
 {
-    if (cell->kind == CELL_INTEGER) {
-        fprintf(out, "%lld", (long long)cell->integer);
-        return;
-    }
-    char text[40]; /* the shortest that reads back the same */
+    char text[40];
+
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, cell->real);
-        if (strtod(text, NULL) == cell->real) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) {
             break;
         }
     }
     fputs(text, out);
+}
+
+void json_put_number(FILE *out, const struct cell *cell)
+{
+    if (cell->kind == CELL_INTEGER) {
+        fprintf(out, "%lld", (long long)cell->integer);
+    } else {
+        put_shortest(out, cell->real);
+    }
+}
+
+void json_put_real(FILE *out, double value)
+{
+    if (isfinite(value)) {
+        put_shortest(out, value);
+    } else {
+        fputs("null", out);
+    }
 }
 
 /* "</" and "<!" would mean something to the parser of a page. */
@@ -57,11 +73,13 @@ void json_put_text(FILE *out, const char *text, size_t bytes)
 
 void json_put_cell(FILE *out, const struct cell *cell)
 {
-    if (cell->kind == CELL_NULL || (cell->kind == CELL_REAL && !isfinite(cell->real))) {
+    if (cell->kind == CELL_NULL) {
         fputs("null", out);
-    } else if (cell->kind != CELL_TEXT) {
-        json_put_number(out, cell);
-    } else {
+    } else if (cell->kind == CELL_TEXT) {
         json_put_text(out, cell->text, cell->text_bytes);
+    } else if (cell->kind == CELL_REAL) {
+        json_put_real(out, cell->real);
+    } else {
+        json_put_number(out, cell);
     }
 }

@@ -4,7 +4,7 @@
 
 #include "diag.h"
 #include "embedded.h"
-#include "user_files.h"
+#include "library.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,76 +226,34 @@ const struct report_show *report_set_shows(const struct report_set *set, const c
 
 /* ---- all sets ------------------------------------------------------------------------------ */
 
-static status add(void *context, const char *name, const char *origin, const char *text)
+static status parse(const char *name, const char *origin, const char *text, void *item)
 {
-    struct report_sets *all = context;
-    struct report_set parsed;
-    status result = report_set_parse(name, origin, text, &parsed);
-
-    for (size_t i = 0; result.code == STATUS_OK && i < all->count; i++) {
-        if (strcmp(all->sets[i].name, name) == 0) {
-            report_set_release(&all->sets[i]);
-            all->sets[i] = parsed;
-            return OK;
-        }
-    }
-    struct report_set *sets = NULL;
-    if (result.code == STATUS_OK) {
-        sets = realloc(all->sets, (all->count + 1) * sizeof *sets);
-        if (!sets) {
-            diag_error("could not read report set \"%s\": out of memory", name);
-            result = FAIL;
-        }
-    }
-    if (result.code != STATUS_OK) {
-        report_set_release(&parsed);
-        return result;
-    }
-    all->sets = sets;
-    all->sets[all->count++] = parsed;
-    return OK;
+    return report_set_parse(name, origin, text, item);
 }
 
-static int compare_names(const void *left, const void *right)
-{
-    const struct report_set *l = left, *r = right;
+static void release(void *item) { report_set_release(item); }
 
-    return strcmp(l->name, r->name);
-}
+static const struct library_kind kind = {
+    "report set", embedded_sets, "sets", ".set", sizeof(struct report_set), parse, release};
 
 status report_sets_open(struct report_sets *out)
 {
-    *out = (struct report_sets){0};
-    for (const struct embedded_sql *at = embedded_sets; at->name; at++) {
-        status added = add(out, at->name, NULL, at->text);
+    struct library library;
+    status result = library_open(&kind, &library);
 
-        if (added.code != STATUS_OK) {
-            report_sets_close(out);
-            return added;
-        }
-    }
-    user_files_each("sets", ".set", add, out);
-    qsort(out->sets, out->count, sizeof *out->sets, compare_names);
-    return OK;
+    *out = (struct report_sets){library.items, library.count};
+    return result;
 }
 
 void report_sets_close(struct report_sets *sets)
 {
-    for (size_t i = 0; i < sets->count; i++) {
-        report_set_release(&sets->sets[i]);
-    }
-    free(sets->sets);
+    library_close(&kind, &(struct library){sets->sets, sets->count});
     *sets = (struct report_sets){0};
 }
 
 const struct report_set *report_sets_find(const struct report_sets *sets, const char *name)
 {
-    for (size_t i = 0; i < sets->count; i++) {
-        if (strcmp(sets->sets[i].name, name) == 0) {
-            return &sets->sets[i];
-        }
-    }
-    return NULL;
+    return library_find(&kind, &(struct library){sets->sets, sets->count}, name);
 }
 
 /* ---- which one suits ----------------------------------------------------------------------- */
