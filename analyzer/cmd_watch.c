@@ -149,37 +149,36 @@ static void on_end(int number)
     ended = 1;
 }
 
-static status to_memory(struct watch *watch, char **out, size_t *bytes,
-                        status (*write)(const struct page *page, FILE *out))
-{
-    const struct page page = {.db = watch->follow.db, .catalog = &watch->catalog};
-    FILE *memory = open_memstream(out, bytes);
-
-    if (!memory) {
-        diag_error("could not make the page: out of memory");
-        return FAIL;
-    }
-    status result = write(&page, memory);
-    fclose(memory);
-    return result;
-}
-
+/* The data are made once; the page is the same around them. */
 static status publish(struct watch *watch, struct web *web)
 {
-    char *page = NULL, *data = NULL;
-    size_t page_bytes, data_bytes;
-    status result = to_memory(watch, &page, &page_bytes, page_write_live);
+    const struct page page = {.db = watch->follow.db, .catalog = &watch->catalog};
+    char *whole = NULL, *data = NULL;
+    size_t whole_bytes, data_bytes;
+    FILE *data_out = open_memstream(&data, &data_bytes);
+    FILE *whole_out = open_memstream(&whole, &whole_bytes);
+    status result = FAIL;
 
+    if (data_out && whole_out) {
+        result = page_write_data(&page, data_out);
+        fflush(data_out);
+        page_wrap_live(data, data_bytes, whole_out);
+    } else {
+        diag_error("could not make the page: out of memory");
+    }
+    if (data_out) {
+        fclose(data_out);
+    }
+    if (whole_out) {
+        fclose(whole_out);
+    }
     if (result.code == STATUS_OK) {
-        result = to_memory(watch, &data, &data_bytes, page_write_data);
-    }
-    if (result.code != STATUS_OK) {
-        free(page);
+        web_set(web, whole, whole_bytes, data, data_bytes);
+    } else {
+        free(whole);
         free(data);
-        return result;
     }
-    web_set(web, page, page_bytes, data, data_bytes);
-    return OK;
+    return result;
 }
 
 static status watch_web(struct watch *watch, uint16_t port)

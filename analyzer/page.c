@@ -224,7 +224,7 @@ status page_write(const struct page *page, FILE *out)
     return OK;
 }
 
-status page_write_live(const struct page *page, FILE *out)
+void page_wrap_live(const char *data, size_t data_bytes, FILE *out)
 {
     const char *rest = put_until(embedded_page, "<html ", out);
 
@@ -232,7 +232,6 @@ status page_write_live(const struct page *page, FILE *out)
     rest = put_until(rest, "default-src 'none';", out);
     fputs("default-src 'none'; connect-src 'self';", out);
     rest = put_until(rest, "<!-- data -->", out);
-    TRY(page_write_data(page, out));
+    fwrite(data, 1, data_bytes, out);
     fputs(rest, out);
-    return OK;
 }

@@ -25,10 +25,11 @@ struct page {
 /* Writes the page. A full disk shows when the caller flushes. */
 STATUS_MUST_USE status page_write(const struct page *page, FILE *out);
 
-/* The same for a server that says when there are other data: the page asks it, and nobody else, for them. */
-STATUS_MUST_USE status page_write_live(const struct page *page, FILE *out);
-
 /* Writes its JSON alone. */
 STATUS_MUST_USE status page_write_data(const struct page *page, FILE *out);
+
+/* The page around such JSON, for a server that says when there are other data: the page asks it, and nobody else,
+ * for them. */
+void page_wrap_live(const char *data, size_t data_bytes, FILE *out);
 
 #endif
