@@ -5,6 +5,7 @@
 #include "diag.h"
 #include "query.h"
 #include "render.h"
+#include "report_rows.h"
 #include "source.h"
 
 #include <stdlib.h>
@@ -40,50 +41,16 @@ static char *read_stdin(void)
     return text;
 }
 
-static status print_rows(struct query *query, enum render_format format)
-{
-    static const struct render_layout layout = {0};
-    struct render_options out = render_options_for(stdout, format);
-    size_t count = query_column_count(query);
-    struct render_column *columns = calloc(count, sizeof *columns);
-    struct cell *cells = calloc(count, sizeof *cells);
-    struct render *render = NULL;
-    status result = FAIL;
-
-    if (!columns || !cells) {
-        diag_error("could not print the rows: out of memory");
-        goto done;
-    }
-    for (size_t i = 0; i < count; i++) {
-        columns[i].name = query_column_name(query, i);
-        columns[i].type = catalog_type_of_name(columns[i].name);
-    }
-    result = render_open(&out, &layout, columns, count, &render);
-    while (result.code == STATUS_OK) {
-        result = query_step(query, cells);
-        if (result.code == STATUS_OK) {
-            result = render_row(render, cells);
-        }
-    }
-    if (result.code == STATUS_END) {
-        result = render_finish(render);
-    }
-done:
-    render_close(render);
-    free(columns);
-    free(cells);
-    return result;
-}
-
 static status ask(const char *path, const char *sql, enum render_format format)
 {
+    const struct render_options out = render_options_for(stdout, format);
     struct source source;
     struct query *query = NULL;
 
     TRY(source_open(path, &source));
     status result = query_open(source.db, "the query", sql, NULL, 0, &query);
     if (result.code == STATUS_OK) {
-        result = print_rows(query, format);
+        result = report_rows_put(NULL, query, &out);
     }
     query_close(query);
     source_close(&source);

@@ -7,25 +7,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-static status print(const struct catalog_report *report, struct query *query,
-                    const struct render_options *out)
+status report_rows_put(const struct catalog_report *report, struct query *query,
+                       const struct render_options *out)
 {
+    static const struct catalog_report undocumented;
     size_t count = query_column_count(query);
     struct render_column *columns = calloc(count, sizeof *columns);
     struct cell *cells = calloc(count, sizeof *cells);
-    struct render_layout layout = {report->table, report->bar, report->footer, report->empty};
+    const struct catalog_report *said = report ? report : &undocumented;
+    struct render_layout layout = {said->table, said->bar, said->footer, said->empty};
     struct render *render = NULL;
     status result = FAIL;
 
     if (!columns || !cells) {
-        diag_error("could not print report \"%s\": out of memory", report->name);
+        if (report) {
+            diag_error("could not print report \"%s\": out of memory", report->name);
+        } else {
+            diag_error("could not print the rows: out of memory");
+        }
         goto done;
     }
     for (size_t i = 0; i < count; i++) {
         const struct catalog_column *documented;
 
         columns[i].name = query_column_name(query, i);
-        documented = catalog_column(report, columns[i].name);
+        documented = catalog_column(said, columns[i].name);
         columns[i].type = documented ? documented->type : catalog_type_of_name(columns[i].name);
     }
     result = render_open(out, &layout, columns, count, &render);
@@ -54,7 +60,7 @@ status report_rows_print(struct db *db, const struct catalog_report *report,
 
     snprintf(title, sizeof title, "report \"%s\"", report->name);
     TRY(query_open(db, title, report->text, parameters, parameter_count, &query));
-    status result = print(report, query, out);
+    status result = report_rows_put(report, query, out);
     query_close(query);
     return result;
 }

@@ -14,6 +14,10 @@ STATUS_MUST_USE status report_rows_print(struct db *db, const struct catalog_rep
                                          const struct query_parameter *parameters,
                                          size_t parameter_count, const struct render_options *out);
 
+/* Prints the rows of a query; `report` NULL: of one that nothing documents, whose columns are what their names say. */
+STATUS_MUST_USE status report_rows_put(const struct catalog_report *report, struct query *query,
+                                       const struct render_options *out);
+
 /* The index of a column of the query; -1: it has none of this name. */
 int report_rows_column(const struct query *query, const char *name);
 
