@@ -155,8 +155,9 @@ struct share { /* of a class's survivors, those of a stack */
     struct sums sums;
 };
 
-/* A class that leaks keeps its row when sites that leak hold less than half of what is alive of it: then the
- * rest, from sites that cannot tell, counts in its row. */
+/* A class that leaks keeps its row when sites that leak hold fewer than half of its samples that are alive: then the
+ * rest, from sites that cannot tell, counts in its row. Not of its bytes: the verdict counted samples, and one large
+ * block that is kept, the array that a leak grows, must not turn a leak that is told into one of its own. */
 static void settle_class(struct leak_list *list, struct leak_row *row, const struct share *shares,
                          size_t count)
 {
@@ -172,7 +173,7 @@ static void settle_class(struct leak_list *list, struct leak_row *row, const str
             leak_sums_add(&told, &shares[i].sums);
         }
     }
-    if (!leak_is_found(row) || 2 * told.bytes >= all.bytes) {
+    if (!leak_is_found(row) || 2 * told.samples >= all.samples) {
         return;
     }
     row->dropped = false;

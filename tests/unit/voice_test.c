@@ -619,6 +619,39 @@ static void test_places(void)
               "1");
 }
 
+/* A leaking place is told; of the same class a large array is kept elsewhere, larger than all that leaked. It is one
+ * block, so the class need not be told again; where the places are too many to be judged, the class is what leaks. */
+static void test_class_leak(void)
+{
+    char text[8192];
+    size_t used;
+
+    for (int places = 1; places <= 20; places += 19) {
+        used = (size_t)snprintf(text, sizeof text,
+                                RUN "define heap 1 \"lua\"\ndefine class 1 \"array\"\n"
+                                    "stack Kept = 0x3001\n");
+        for (int i = 0; i < places; i++) {
+            used += (size_t)snprintf(text + used, sizeof text - used, "stack L%d = 0x%x 0x%x\n", i,
+                                     0x10001 + 0x100 * i, 0x90001 + 0x100 * i);
+        }
+        for (int i = 0; i < places; i++) {
+            used += (size_t)snprintf(
+                text + used, sizeof text - used,
+                "repeat %d every %.1fms\nat %.1fms main object 0x%x00000+64 48 heap 1 class 1 via L%d\n"
+                "done\nrepeat %d every %.1fms\nat %.1fms main object-free 0x%x00000+64\ndone\n",
+                200 / places, 0.5 * places, 0.1 + 0.4 * i, 0x10 + i, i, 100 / places, 0.5 * places,
+                0.2 + 0.4 * i, 0x10 + i);
+        }
+        snprintf(text + used, sizeof text - used,
+                 "at 30ms main object 0x7000000 1000000 heap 1 class 1 via Kept\n"
+                 "repeat 5 every 18ms\nat 18ms main gc-begin heap 1 flags 1\n"
+                 "at 18.1ms main gc-end heap 1\ndone\nat 101ms end\n");
+        CHECK_EQ(import_text(text).code, STATUS_OK);
+        CHECK_STR(rows("SELECT kind, verdict, live_samples FROM leak ORDER BY rank LIMIT 2"),
+                  places == 1 ? "object|leak|100\nobject|undecided|1" : "class|leak|101");
+    }
+}
+
 /* A place that is told only after it was used, or never. */
 static void test_late_places(void)
 {
@@ -745,6 +778,7 @@ int main(void)
     test_places();
     test_late_places();
     test_leak();
+    test_class_leak();
     test_silence();
     test_two_runs();
     sqlite3_close(db);
