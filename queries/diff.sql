@@ -113,10 +113,65 @@ wanted (measure) AS (
                ELSE m.measure = CAST($8 AS TEXT)
            END
 ),
+-- the stacks of both, the same code in one row
+keyed AS (
+    SELECT key, MAX(names_key) AS names_key,
+           MAX(CASE later WHEN 0 THEN stack_id END) AS was_stack, MAX(CASE later WHEN 1 THEN stack_id END) AS now_stack,
+           MAX(CASE later WHEN 0 THEN function END) AS was_function, MAX(CASE later WHEN 1 THEN function END) AS now_function,
+           MAX(CASE later WHEN 0 THEN caller END) AS was_caller, MAX(CASE later WHEN 1 THEN caller END) AS now_caller
+      FROM (SELECT 0 AS later, x.stack_id, COALESCE(s.key, '') AS key, COALESCE(s.names_key, '') AS names_key,
+                   COALESCE(s.function, '?') AS function, COALESCE(s.caller, '') AS caller
+              FROM cut c
+              JOIN base.stack_stat x ON x.run_id = c.was_id AND x.measure = 'allocated' AND x.bytes > 0
+              LEFT JOIN base.stack s ON s.id = x.stack_id
+             UNION ALL
+            SELECT 1, x.stack_id, COALESCE(s.key, ''), COALESCE(s.names_key, ''),
+                   COALESCE(s.function, '?'), COALESCE(s.caller, '')
+              FROM cut c
+              JOIN stack_stat x ON x.run_id = c.now_id AND x.measure = 'allocated' AND x.bytes > 0
+              LEFT JOIN stack s ON s.id = x.stack_id) e
+     GROUP BY key
+),
+-- of those that one run has, the same functions
+alike AS MATERIALIZED (
+    SELECT names_key, MIN(now_stack) AS now_stack, MAX(now_function) AS function, MAX(now_caller) AS caller
+      FROM keyed
+     WHERE was_stack IS NULL
+        OR now_stack IS NULL
+     GROUP BY names_key
+    HAVING COUNT(was_stack) > 0
+       AND COUNT(now_stack) > 0
+),
+matched AS MATERIALIZED (
+    SELECT k.was_stack, k.now_stack,
+           CASE
+               WHEN k.was_stack IS NOT NULL AND k.now_stack IS NOT NULL THEN 'key'
+               WHEN a.names_key IS NOT NULL THEN 'names'
+               ELSE 'function'
+           END AS matched,
+           COALESCE(a.now_stack, k.now_stack) AS site,
+           k.was_function, COALESCE(k.now_function, a.function) AS now_function,
+           k.was_caller, COALESCE(k.now_caller, a.caller) AS now_caller
+      FROM keyed k
+      LEFT JOIN alike a
+        ON a.names_key = k.names_key
+       AND (k.was_stack IS NULL OR k.now_stack IS NULL)
+),
+-- what the later run calls a function: where there are no symbols, its name has the program's name in it
+called AS MATERIALIZED (
+    SELECT m.was_stack, m.now_stack, m.matched, m.site,
+           COALESCE(m.now_function, f.now_function, m.was_function) AS function,
+           COALESCE(m.now_caller, c.now_caller, m.was_caller) AS caller
+      FROM matched m
+      LEFT JOIN (SELECT was_function, MAX(now_function) AS now_function FROM matched GROUP BY was_function) f
+        ON f.was_function = m.was_function
+      LEFT JOIN (SELECT was_caller, MAX(now_caller) AS now_caller FROM matched GROUP BY was_caller) c
+        ON c.was_caller = m.was_caller
+),
 -- by equal work counts `part` of a sum, or what was `live` at the cut: what is left when the rest of the time is taken
 -- away. A peak is taken to rise with the work
-was_sum AS (
-    SELECT a.stack_id, m.measure, COALESCE(x.samples, 0) AS samples, COALESCE(x.bytes, 0.0) AS bytes,
+was_sum AS MATERIALIZED (
+    SELECT k.matched, k.site, k.function, k.caller, a.stack_id, m.measure, COALESCE(x.samples, 0) AS samples, COALESCE(x.bytes, 0.0) AS bytes,
            COALESCE(x.bytes_sq, 0.0) AS bytes_sq, COALESCE(x.bytes_var, 0.0) AS bytes_var,
            a.bytes_sq / a.bytes AS weight, a.bytes_var / a.bytes AS unsure,
            CASE
@@ -135,12 +190,16 @@ was_sum AS (
                           WHERE t.run_id = a.run_id AND t.stack_id = a.stack_id AND t.bucket >= c.was_bucket), 0.0)
            END AS live
       FROM cut c
-      JOIN base.stack_stat a ON a.run_id = c.was_id AND a.measure = 'allocated' AND a.bytes > 0
+     CROSS JOIN called k
+     CROSS JOIN base.stack_stat a
      CROSS JOIN wanted m
       LEFT JOIN base.stack_stat x ON x.run_id = a.run_id AND x.measure = m.measure AND x.stack_id = a.stack_id
+     WHERE a.run_id = c.was_id
+       AND a.measure = 'allocated'
+       AND a.stack_id = k.was_stack
 ),
-now_sum AS (
-    SELECT a.stack_id, m.measure, COALESCE(x.samples, 0) AS samples, COALESCE(x.bytes, 0.0) AS bytes,
+now_sum AS MATERIALIZED (
+    SELECT k.matched, k.site, k.function, k.caller, a.stack_id, m.measure, COALESCE(x.samples, 0) AS samples, COALESCE(x.bytes, 0.0) AS bytes,
            COALESCE(x.bytes_sq, 0.0) AS bytes_sq, COALESCE(x.bytes_var, 0.0) AS bytes_var,
            a.bytes_sq / a.bytes AS weight, a.bytes_var / a.bytes AS unsure,
            CASE
@@ -159,94 +218,55 @@ now_sum AS (
                           WHERE t.run_id = a.run_id AND t.stack_id = a.stack_id AND t.bucket >= c.now_bucket), 0.0)
            END AS live
       FROM cut c
-      JOIN stack_stat a ON a.run_id = c.now_id AND a.measure = 'allocated' AND a.bytes > 0
+     CROSS JOIN called k
+     CROSS JOIN stack_stat a
      CROSS JOIN wanted m
       LEFT JOIN stack_stat x ON x.run_id = a.run_id AND x.measure = m.measure AND x.stack_id = a.stack_id
+     WHERE a.run_id = c.now_id
+       AND a.measure = 'allocated'
+       AND a.stack_id = k.now_stack
 ),
 entry AS MATERIALIZED (
-    SELECT 0 AS later, x.measure, x.samples, x.bytes, x.bytes_sq, x.bytes_var,
+    SELECT 0 AS later, matched, site, function, caller, stack_id, measure,
+           x.samples, x.bytes, x.bytes_sq, x.bytes_var,
            COALESCE(x.bytes * x.part, CASE WHEN x.live > 0 THEN x.live ELSE 0.0 END) AS equal,
            COALESCE(x.bytes_sq * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END,
                     CASE WHEN x.live > 0 THEN x.live * x.weight ELSE 0.0 END) AS equal_sq,
            COALESCE(x.bytes_var * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END,
-                    CASE WHEN x.live > 0 THEN x.live * x.unsure ELSE 0.0 END) AS equal_var,
-           COALESCE(s.key, '') AS key, COALESCE(s.names_key, '') AS names_key,
-           COALESCE(s.function, '?') AS function, COALESCE(s.caller, '') AS caller, COALESCE(s.text, '') AS text
+                    CASE WHEN x.live > 0 THEN x.live * x.unsure ELSE 0.0 END) AS equal_var
       FROM was_sum x
-      LEFT JOIN base.stack s ON s.id = x.stack_id
      WHERE x.bytes > 0
         OR (x.part IS NULL AND x.live > 0)
      UNION ALL
-    SELECT 1, x.measure, x.samples, x.bytes, x.bytes_sq, x.bytes_var,
+    SELECT 1, matched, site, function, caller, stack_id, measure,
+           x.samples, x.bytes, x.bytes_sq, x.bytes_var,
            COALESCE(x.bytes * x.part, CASE WHEN x.live > 0 THEN x.live ELSE 0.0 END),
            COALESCE(x.bytes_sq * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END,
                     CASE WHEN x.live > 0 THEN x.live * x.weight ELSE 0.0 END),
            COALESCE(x.bytes_var * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END,
-                    CASE WHEN x.live > 0 THEN x.live * x.unsure ELSE 0.0 END),
-           COALESCE(s.key, ''), COALESCE(s.names_key, ''),
-           COALESCE(s.function, '?'), COALESCE(s.caller, ''), COALESCE(s.text, '')
+                    CASE WHEN x.live > 0 THEN x.live * x.unsure ELSE 0.0 END)
       FROM now_sum x
-      LEFT JOIN stack s ON s.id = x.stack_id
      WHERE x.bytes > 0
         OR (x.part IS NULL AND x.live > 0)
 ),
--- the same code in both runs
-keyed AS (
-    SELECT e.*,
-           MAX(later) OVER same - MIN(later) OVER same AS by_key,
-           MAX(CASE WHEN later = 1 THEN function END) OVER same AS key_function,
-           MAX(CASE WHEN later = 1 THEN caller END) OVER same AS key_caller
+-- each stack is in one row of each level: 1 stacks, or what is left of a function; 2 callers; 3 functions
+level (level, name, matched) AS (
+    SELECT 1, 'stack', 'key' UNION ALL SELECT 1, 'stack', 'names' UNION ALL SELECT 1, 'stack', 'function'
+     UNION ALL SELECT 2, 'caller', 'caller' UNION ALL SELECT 3, 'function', 'function'
+),
+member AS MATERIALIZED (
+    SELECT e.*, l.level, l.matched AS by_what,
+           CASE WHEN l.level = 1 AND l.matched <> 'function' THEN site END AS by_site,
+           CASE WHEN l.level = 2 OR (l.level = 1 AND l.matched <> 'function') THEN caller END AS by_caller
       FROM entry e
-    WINDOW same AS (PARTITION BY key)
-),
--- of the rest, the same functions
-named AS (
-    SELECT k.*,
-           CASE WHEN by_key = 0 THEN MAX(later) OVER same - MIN(later) OVER same ELSE 0 END AS by_names,
-           COALESCE(key_function, MAX(CASE WHEN later = 1 THEN function END) OVER same) AS new_function,
-           COALESCE(key_caller, MAX(CASE WHEN later = 1 THEN caller END) OVER same) AS new_caller
-      FROM keyed k
-    WINDOW same AS (PARTITION BY by_key, names_key)
-),
--- what the later run calls a function: where there are no symbols, its name has the program's name in it
-called AS MATERIALIZED (
-    SELECT later, measure, samples, bytes, bytes_sq, bytes_var, equal, equal_sq, equal_var, key, names_key, text, by_key, by_names,
-           COALESCE(new_function, MAX(new_function) OVER (PARTITION BY later, function), function) AS function,
-           COALESCE(new_caller, MAX(new_caller) OVER (PARTITION BY later, caller), caller) AS caller
-      FROM named n
-),
--- each stack is in one row of each level: 1 stacks, 2 callers, 3 functions
-member AS (
-    SELECT c.*, l.level,
-           CASE
-               WHEN l.level = 1 AND by_key = 1 THEN 'key'
-               WHEN l.level = 1 AND by_names = 1 THEN 'names'
-               WHEN l.level = 2 THEN 'caller'
-               ELSE 'function'
-           END AS matched,
-           CASE
-               WHEN l.level = 1 AND by_key = 1 THEN key
-               WHEN l.level = 1 AND by_names = 1 THEN names_key
-               WHEN l.level = 2 THEN function || ' < ' || caller
-               ELSE function
-           END AS identity
-      FROM called c
-      JOIN (SELECT 1 AS level, 'stack' AS name UNION ALL SELECT 2, 'caller' UNION ALL SELECT 3, 'function') l
+      JOIN level l
         ON COALESCE(CAST($4 AS TEXT), 'auto') IN ('auto', l.name)
+       AND (l.level > 1 OR l.matched = e.matched)
 ),
--- the largest stack speaks for its row, one of the later run before one of the earlier
-placed AS (
-    SELECT m.*,
-           ROW_NUMBER() OVER (PARTITION BY level, matched, identity, measure ORDER BY later DESC, bytes DESC, key) AS place
-      FROM member m
-),
-summed AS (
-    SELECT level, matched, identity, measure,
+summed AS MATERIALIZED (
+    SELECT ROW_NUMBER() OVER (ORDER BY by_site, function, by_caller, level, measure, by_what) AS id,
+           measure, level, by_what AS matched, by_site AS site, function, by_caller AS caller,
            COUNT(*) AS stacks,
-           MAX(CASE WHEN place = 1 THEN function END) AS function,
-           MAX(CASE WHEN place = 1 THEN caller END) AS caller,
-           MAX(CASE WHEN place = 1 THEN text END) AS stack,
-           MAX(CASE WHEN place = 1 THEN key END) AS stack_key,
            MIN(later) AS first_side, MAX(later) AS last_side,
            SUM(CASE later WHEN 0 THEN samples ELSE 0 END) AS was_samples,
            SUM(CASE later WHEN 0 THEN bytes ELSE 0.0 END) AS was_bytes,
@@ -262,11 +282,11 @@ summed AS (
            SUM(CASE later WHEN 1 THEN equal ELSE 0.0 END) AS now_equal,
            SUM(CASE later WHEN 1 THEN equal_sq ELSE 0.0 END) AS now_equal_sq,
            SUM(CASE later WHEN 1 THEN equal_var ELSE 0.0 END) AS now_equal_var
-      FROM placed
-     GROUP BY level, matched, identity, measure
+      FROM member
+     GROUP BY by_site, function, by_caller, level, measure, by_what
 ),
 -- how much more a sample of the earlier run stands for, where one of the two has none of a site
-grain AS (
+grain AS MATERIALIZED (
     SELECT measure,
            SUM(CASE later WHEN 0 THEN bytes_sq END) / SUM(CASE later WHEN 0 THEN bytes END)
                / (SUM(CASE later WHEN 1 THEN bytes_sq END) / SUM(CASE later WHEN 1 THEN bytes END)) AS coarser
@@ -276,9 +296,11 @@ grain AS (
 ),
 -- 1 by equal work; 2 at the end of both, where what is alive may have been given back, or the unit is in doubt
 reading AS (
-    SELECT s.*, r.reading,
-           COUNT(*) OVER (PARTITION BY s.level, s.matched, s.identity, s.measure) AS readings, c.unit, c.doubtful, COALESCE(g.coarser, 1.0) AS coarser,
+    SELECT s.*, c.unit, c.doubtful, r.reading,
            CASE WHEN c.was_units < c.now_units THEN c.was_units ELSE c.now_units END AS units,
+           CASE WHEN (c.was_cut_ns IS NOT NULL OR c.now_cut_ns IS NOT NULL) AND (s.measure <> 'allocated' OR c.doubtful = 1)
+                THEN 2 ELSE 1 END AS readings,
+           COALESCE(g.coarser, 1.0) AS coarser,
            CASE r.reading WHEN 1 THEN was_equal ELSE was_bytes END AS was,
            CASE r.reading WHEN 1 THEN was_equal_sq ELSE was_bytes_sq END AS was_sq,
            CASE r.reading WHEN 1 THEN was_equal_var ELSE was_bytes_var END AS was_var,
@@ -288,9 +310,7 @@ reading AS (
       FROM summed s
      CROSS JOIN cut c
       LEFT JOIN grain g ON g.measure = s.measure
-      JOIN (SELECT 1 AS reading UNION ALL SELECT 2) r
-        ON r.reading = 1
-        OR ((c.was_cut_ns IS NOT NULL OR c.now_cut_ns IS NOT NULL) AND (s.measure <> 'allocated' OR c.doubtful = 1))
+     CROSS JOIN (SELECT 1 AS reading UNION ALL SELECT 2) r
 ),
 -- bytes that one effective sample stands for; of a run without any, as in the other one
 weighed AS (
@@ -299,7 +319,8 @@ weighed AS (
            CASE WHEN now > 0 THEN now_sq / now ELSE was_sq / was / coarser END AS now_weight,
            SQRT((was_var + now_var) / (was_sq + now_sq)) AS spread
       FROM reading r
-     WHERE was_sq + now_sq > 0
+     WHERE reading <= readings
+       AND was_sq + now_sq > 0
 ),
 -- given how many there are of both, how many are of the later run
 expected AS (
@@ -337,9 +358,9 @@ scored AS (
            END AS size
       FROM corrected k
 ),
+-- what both readings say; one in which neither run has anything tells of no change
 judged AS (
     SELECT s.*,
-           -- a reading in which neither run has anything tells of no change
            CASE
                WHEN COUNT(*) OVER same < readings THEN 0.0
                WHEN MIN(sign * size) OVER same > 0 OR MAX(sign * size) OVER same < 0
@@ -354,7 +375,7 @@ judged AS (
            -- fewer can prove nothing
            CASE WHEN MIN(was_n + now_n) OVER same >= 6 OR MAX(spread) OVER same < 0.000001 THEN 1 ELSE 0 END AS testable
       FROM scored s
-    WINDOW same AS (PARTITION BY level, matched, identity, measure)
+    WINDOW same AS (PARTITION BY id)
 ),
 -- the normal tail: Karagiannidis and Lioumpas, IEEE Communications Letters 11 (2007)
 tailed AS MATERIALIZED (
@@ -370,7 +391,7 @@ tailed AS MATERIALIZED (
 counted AS (
     SELECT t.*,
            COUNT(p) OVER () AS compared,
-           ROW_NUMBER() OVER (ORDER BY testable DESC, p, level, matched, identity, measure) AS p_place
+           ROW_NUMBER() OVER (ORDER BY testable DESC, p, id) AS p_place
       FROM tailed t
 ),
 -- false discoveries: Benjamini and Hochberg (1995)
@@ -378,37 +399,36 @@ controlled AS (
     SELECT k.*, MIN(p * compared / p_place) OVER (ORDER BY p_place DESC ROWS UNBOUNDED PRECEDING) AS q
       FROM counted k
 ),
-decided AS (
+decided AS MATERIALIZED (
     SELECT k.*,
-           CASE WHEN k.testable = 1 AND k.q <= 0.01 AND k.beyond = 1 THEN 1 ELSE 0 END AS is_real,
+           CASE WHEN testable = 1 AND q <= 0.01 AND beyond = 1 THEN 1 ELSE 0 END AS is_real,
            CASE
-               WHEN k.testable = 0 OR k.q > 0.01 THEN 'noise'
-               WHEN k.beyond = 0 THEN 'same'
-               WHEN k.first_side = 1 THEN 'new'
-               WHEN k.last_side = 0 THEN 'gone'
-               WHEN k.now_equal > k.was_equal THEN 'grew'
+               WHEN testable = 0 OR q > 0.01 THEN 'noise'
+               WHEN beyond = 0 THEN 'same'
+               WHEN first_side = 1 THEN 'new'
+               WHEN last_side = 0 THEN 'gone'
+               WHEN now_equal > was_equal THEN 'grew'
                ELSE 'shrank'
            END AS change
       FROM controlled k
 ),
--- whether fewer stacks of the same already say it
-heard AS (
-    SELECT d.*,
-           CASE level
-               WHEN 3 THEN MAX(CASE WHEN level < 3 THEN is_real ELSE 0 END) OVER (PARTITION BY measure, function)
-               WHEN 2 THEN MAX(CASE WHEN level = 1 THEN is_real ELSE 0 END) OVER (PARTITION BY measure, function, caller)
-                   + MAX(CASE WHEN level = 1 AND matched = 'function' THEN is_real ELSE 0 END)
-                       OVER (PARTITION BY measure, function)
-               ELSE 0
-           END AS told
-      FROM decided d
+changed AS MATERIALIZED (
+    SELECT measure, level, function, caller
+      FROM decided
+     WHERE is_real = 1
 ),
+-- what fewer stacks of the same already say is not said again
 speaking AS MATERIALIZED (
-    SELECT h.*
-      FROM heard h
-     WHERE COALESCE(CAST($4 AS TEXT), 'auto') <> 'auto' AND COALESCE(CAST($7 AS TEXT), 'real') = 'all'
-        OR is_real = 1 AND told = 0
-        OR level = 1 AND COALESCE(CAST($7 AS TEXT), 'real') = 'all'
+    SELECT d.*
+      FROM decided d
+     WHERE (COALESCE(CAST($7 AS TEXT), 'real') = 'all' AND (level = 1 OR COALESCE(CAST($4 AS TEXT), 'auto') <> 'auto'))
+        OR (is_real = 1
+            AND NOT EXISTS (SELECT 1
+                              FROM changed r
+                             WHERE r.level < d.level
+                               AND r.measure = d.measure
+                               AND r.function = d.function
+                               AND (d.level = 3 OR r.caller IS NULL OR r.caller = d.caller)))
 ),
 -- levels as they are, flows by equal work when that is certain
 shown AS MATERIALIZED (
@@ -444,19 +464,33 @@ bounded AS MATERIALIZED (
                 ELSE 3.689 * a_sq / NULLIF(a, 0) * a_spread / coarser END AS b_high
       FROM numbered n
 ),
-ranked AS (
+ranked AS MATERIALIZED (
     SELECT x.*,
            COUNT(*) OVER () AS all_rows,
            ROW_NUMBER() OVER (
                PARTITION BY measure
-               ORDER BY is_real DESC, CASE WHEN b > a THEN 1 ELSE 2 END, ABS(b - a) DESC, function, stack_key, identity
+               ORDER BY is_real DESC, CASE WHEN b > a THEN 1 ELSE 2 END, ABS(b - a) DESC, function, id
            ) AS place
       FROM bounded x
+),
+-- the largest of its stacks speaks for a row, one of the later run before one of the earlier
+voiced AS (
+    SELECT r.id, m.later, m.stack_id,
+           ROW_NUMBER() OVER (PARTITION BY r.id ORDER BY m.later DESC, m.bytes DESC, m.stack_id) AS loudest
+      FROM ranked r
+      JOIN member m
+        ON m.measure = r.measure
+       AND m.function = r.function
+       AND m.level = r.level
+       AND m.by_what = r.matched
+       AND COALESCE(m.by_site, -1) = COALESCE(r.site, -1)
+       AND COALESCE(m.by_caller, '') = COALESCE(r.caller, '')
+     WHERE r.place <= COALESCE(CAST($3 AS BIGINT), 20)
 )
 SELECT CASE measure WHEN 'live' THEN 'alive at the end' WHEN 'peak' THEN 'alive at the peak' ELSE 'allocated' END
            AS measure,
        change,
-       CASE level WHEN 2 THEN identity ELSE function END AS function,
+       CASE level WHEN 2 THEN r.function || ' < ' || r.caller ELSE r.function END AS function,
        CAST(ROUND(a) AS BIGINT) AS was_bytes,
        CAST(ROUND(a_low) AS BIGINT) AS was_bytes_low,
        CAST(ROUND(a_high) AS BIGINT) AS was_bytes_high,
@@ -477,10 +511,13 @@ SELECT CASE measure WHEN 'live' THEN 'alive at the end' WHEN 'peak' THEN 'alive 
        stacks,
        CASE WHEN first_side = last_side THEN 'none' ELSE matched END AS matched,
        CAST(ROUND(CAST(q AS NUMERIC), 6) AS DOUBLE PRECISION) AS q,
-       stack,
-       stack_key,
+       COALESCE(n.text, w.text, '') AS stack,
+       COALESCE(n.key, w.key, '') AS stack_key,
        all_rows,
        compared
-  FROM ranked
+  FROM ranked r
+  JOIN voiced v ON v.id = r.id AND v.loudest = 1
+  LEFT JOIN stack n ON n.id = v.stack_id AND v.later = 1
+  LEFT JOIN base.stack w ON w.id = v.stack_id AND v.later = 0
  WHERE place <= COALESCE(CAST($3 AS BIGINT), 20)
  ORDER BY CASE measure WHEN 'live' THEN 1 WHEN 'peak' THEN 2 ELSE 3 END, place
