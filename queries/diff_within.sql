@@ -35,54 +35,93 @@ WITH chosen AS (
       FROM run
      WHERE id = COALESCE(CAST($1 AS BIGINT), (SELECT MIN(id) FROM run))
 ),
--- one row per sample that lived in between: what it stands for, and when it did
-seen AS (
-    SELECT COALESCE(x.stack_id, 0) AS stack_id, x.weight * x.size_bytes AS bytes, 1 - 1 / x.weight AS unsure,
-           CASE WHEN x.birth_ns >= c.from_ns THEN 1 ELSE 0 END AS is_new,
-           CASE WHEN x.death_ns IS NULL OR x.death_ns > c.to_ns THEN 1 ELSE 0 END AS alive_to,
-           CASE WHEN x.death_ns IS NULL OR x.death_ns > c.after_ns THEN 1 ELSE 0 END AS alive_after
-      FROM chosen c
-      JOIN sample x ON x.run_id = c.id
-     WHERE x.birth_ns < c.to_ns
-       AND (x.death_ns IS NULL OR x.death_ns > c.from_ns)
-),
-stacked AS (
-    SELECT stack_id,
-           COUNT(CASE WHEN is_new * alive_after = 1 THEN 1 END) AS samples,
-           SUM(bytes * is_new * alive_to * alive_after) AS stayed,
-           SUM(bytes * bytes * is_new * alive_to * alive_after) AS stayed_sq,
-           SUM(bytes * bytes * unsure * is_new * alive_to * alive_after) AS stayed_var,
-           SUM(bytes * is_new * alive_to) AS appeared,
-           SUM(bytes * is_new) AS allocated,
-           SUM(bytes * (1 - is_new) * (1 - alive_to)) AS freed
-      FROM seen
-     GROUP BY stack_id
+-- what stayed, by stacks: few of all that was allocated
+stayed AS (
+    SELECT COALESCE(x.stack_id, 0) AS stack_id, COUNT(*) AS samples,
+           SUM(x.weight * x.size_bytes) AS bytes,
+           SUM(x.weight * x.size_bytes * x.weight * x.size_bytes) AS bytes_sq,
+           SUM(x.weight * x.size_bytes * x.weight * x.size_bytes * (1 - 1 / x.weight)) AS bytes_var
+      FROM sample x
+     CROSS JOIN chosen c
+     WHERE x.run_id = c.id
+       AND x.birth_ns >= c.from_ns
+       AND x.birth_ns < c.to_ns
+       AND (x.death_ns IS NULL OR (x.death_ns > c.to_ns AND x.death_ns > c.after_ns))
+     GROUP BY COALESCE(x.stack_id, 0)
 ),
 placed AS (
     SELECT t.*, COALESCE(s.function, '?') AS function, s.text, s.key,
            CASE COALESCE(CAST($6 AS TEXT), 'stack') WHEN 'function' THEN COALESCE(s.function, '?')
                ELSE CAST(t.stack_id AS TEXT) END AS identity
-      FROM stacked t
+      FROM stayed t
       LEFT JOIN stack s ON s.id = t.stack_id
 ),
 largest AS (
-    SELECT p.*, ROW_NUMBER() OVER (PARTITION BY identity ORDER BY stayed DESC, stack_id) AS place
+    SELECT p.*, ROW_NUMBER() OVER (PARTITION BY identity ORDER BY bytes DESC, stack_id) AS place
       FROM placed p
 ),
 summed AS (
-    SELECT identity, MAX(CASE WHEN place = 1 THEN function END) AS function,
+    SELECT identity, MIN(stack_id) AS stack_id, MAX(CASE WHEN place = 1 THEN function END) AS function,
            MAX(CASE WHEN place = 1 THEN text END) AS stack, MAX(CASE WHEN place = 1 THEN key END) AS stack_key,
-           SUM(samples) AS samples, SUM(stayed) AS stayed, SUM(stayed_sq) AS stayed_sq, SUM(stayed_var) AS stayed_var,
-           SUM(appeared) AS appeared, SUM(allocated) AS allocated, SUM(freed) AS freed
+           SUM(samples) AS samples, SUM(bytes) AS stayed, SUM(bytes_sq) AS stayed_sq, SUM(bytes_var) AS stayed_var
       FROM largest
      GROUP BY identity
-    HAVING SUM(stayed) > 0
+    HAVING SUM(bytes) > 0
 ),
 ranked AS (
-    SELECT s.*, stayed * stayed / stayed_sq AS n, SQRT(stayed_var / stayed_sq) AS spread,
-           COUNT(*) OVER () AS all_rows, SUM(stayed) OVER () AS all_stayed,
+    SELECT s.*, COUNT(*) OVER () AS all_rows, SUM(stayed) OVER () AS all_stayed,
            ROW_NUMBER() OVER (ORDER BY stayed DESC, identity) AS place
       FROM summed s
+),
+shown AS MATERIALIZED (
+    SELECT *
+      FROM ranked
+     WHERE place <= COALESCE(CAST($5 AS BIGINT), 20)
+),
+-- all stacks of the rows to show
+member AS (
+    SELECT stack_id
+      FROM shown
+     UNION
+    SELECT s.id
+      FROM stack s
+     WHERE COALESCE(CAST($6 AS TEXT), 'stack') = 'function'
+       AND s.function IN (SELECT function FROM shown)
+),
+-- what else they allocated and freed in between
+flow AS (
+    SELECT COALESCE(x.stack_id, 0) AS stack_id,
+           SUM(CASE WHEN x.birth_ns >= c.from_ns AND (x.death_ns IS NULL OR x.death_ns > c.to_ns)
+                    THEN x.weight * x.size_bytes ELSE 0.0 END) AS appeared,
+           SUM(CASE WHEN x.birth_ns >= c.from_ns THEN x.weight * x.size_bytes ELSE 0.0 END) AS allocated,
+           SUM(CASE WHEN x.birth_ns < c.from_ns AND x.death_ns <= c.to_ns
+                    THEN x.weight * x.size_bytes ELSE 0.0 END) AS freed
+      FROM sample x
+     CROSS JOIN chosen c
+     WHERE x.run_id = c.id
+       AND x.birth_ns < c.to_ns
+       AND (x.death_ns IS NULL OR x.death_ns > c.from_ns)
+       AND COALESCE(x.stack_id, 0) IN (SELECT stack_id FROM member)
+     GROUP BY COALESCE(x.stack_id, 0)
+),
+part AS (
+    SELECT identity, place, function, stack, stack_key, samples, stayed, stayed_sq, stayed_var, all_rows, all_stayed,
+           0.0 AS appeared, 0.0 AS allocated, 0.0 AS freed
+      FROM shown
+     UNION ALL
+    SELECT CASE COALESCE(CAST($6 AS TEXT), 'stack') WHEN 'function' THEN COALESCE(s.function, '?')
+               ELSE CAST(f.stack_id AS TEXT) END,
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, f.appeared, f.allocated, f.freed
+      FROM flow f
+      LEFT JOIN stack s ON s.id = f.stack_id
+),
+whole AS (
+    SELECT MAX(place) AS place, MAX(function) AS function, MAX(stack) AS stack, MAX(stack_key) AS stack_key,
+           MAX(samples) AS samples, MAX(stayed) AS stayed, MAX(all_rows) AS all_rows, MAX(all_stayed) AS all_stayed,
+           MAX(stayed) * MAX(stayed) / MAX(stayed_sq) AS n, SQRT(MAX(stayed_var) / MAX(stayed_sq)) AS spread,
+           SUM(appeared) AS appeared, SUM(allocated) AS allocated, SUM(freed) AS freed
+      FROM part
+     GROUP BY identity
 )
 SELECT function,
        CAST(ROUND(stayed) AS BIGINT) AS stayed_bytes,
@@ -97,6 +136,5 @@ SELECT function,
        CAST(samples AS BIGINT) AS samples,
        stack, stack_key, all_rows,
        CAST(ROUND(all_stayed) AS BIGINT) AS all_stayed_bytes
-  FROM ranked
- WHERE place <= COALESCE(CAST($5 AS BIGINT), 20)
+  FROM whole
  ORDER BY place
