@@ -41,7 +41,7 @@ asked AS (
            END AS source
       FROM chosen
 ),
--- only what is asked for is read: of `sample` there may be many
+-- only what is asked for is read: of `sample` there may be many, too many to index, which the plus prevents
 summed AS (
     SELECT s.stack_id, s.samples, s.bytes, s.bytes_sq, s.bytes_var,
            CAST(NULL AS DOUBLE PRECISION) AS told_low, CAST(NULL AS DOUBLE PRECISION) AS told_high,
@@ -60,13 +60,15 @@ summed AS (
     SELECT COALESCE(x.stack_id, 0), COUNT(*), SUM(x.weight * x.size_bytes),
            SUM(x.weight * x.size_bytes * x.weight * x.size_bytes),
            SUM(x.weight * x.size_bytes * x.weight * x.size_bytes * (1 - 1 / x.weight)), NULL, NULL, NULL
-      FROM sample x
+      FROM asked a
+     CROSS JOIN sample x
       LEFT JOIN span s ON s.id = x.birth_span_id
-     WHERE x.run_id = (SELECT run_id FROM asked WHERE source IN ('frame', 'span', 'eval'))
-       AND CASE (SELECT source FROM asked)
+     WHERE a.source IN ('frame', 'span', 'eval')
+       AND +x.run_id = a.run_id
+       AND CASE a.source
                WHEN 'frame' THEN x.birth_frame_id IS NOT NULL
                WHEN 'eval' THEN x.birth_eval_id IS NOT NULL
-               ELSE s.kind IS NOT NULL AND (SELECT figure FROM asked) LIKE '%.' || s.kind
+               ELSE s.kind IS NOT NULL AND a.figure LIKE '%.' || s.kind
            END
      GROUP BY COALESCE(x.stack_id, 0)
 ),
