@@ -192,6 +192,8 @@ scaled AS (
            CASE
                WHEN p.name LIKE '%.max' OR p.name LIKE '%.max.%' OR p.name LIKE 'recorder.%' THEN 'unjudged'
                WHEN p.unit IN ('ns', 'ratio') THEN 'timing'
+               -- of the moment that samples take for the peak of bytes: another one may have as many bytes in half the blocks
+               WHEN p.name = 'peak.live_blocks' AND (p.was_low < p.was_high OR p.now_low < p.now_high) THEN 'unjudged'
                WHEN p.name LIKE 'alloc.%'
                THEN CASE WHEN p.per = c.unit OR (c.unit = 'run' AND p.per IS NULL) THEN 'judged' ELSE 'unjudged' END
                -- what a program does of itself; not what is left over, foreseen, a verdict, or counts its work
