@@ -159,6 +159,7 @@ static status begin(struct import *import)
     TRY(stack_table_open(&import->stacks));
     TRY(voice_open(import->db, import->stacks, &import->voice));
     TRY(rollup_open(&import->rollup));
+    TRY(rollup_open(&import->twins));
     TRY(symbolizer_open(&import->symbolizer));
     TRY(leak_classes_open(&import->classes));
     import->lifetimes = lifetimes_new();
@@ -293,6 +294,7 @@ static void release(struct import *import)
     lifetimes_delete(import->lifetimes);
     pins_clear(&import->pins);
     rollup_close(import->rollup);
+    rollup_close(import->twins);
     leak_classes_close(import->classes);
     stack_table_close(import->stacks);
     if (import->building) {

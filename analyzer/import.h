@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { IMPORT_SCHEMA_VERSION = 2, IMPORT_APPLICATION_ID = 0x6d726563 /* "mrec" */ };
+enum { IMPORT_SCHEMA_VERSION = 3, IMPORT_APPLICATION_ID = 0x6d726563 /* "mrec" */ };
 
 /* Of the rows of `sample` so many are kept that the database is not much larger, unless told otherwise. */
 #define IMPORT_MAX_BYTES (UINT64_C(1) << 30)

@@ -228,6 +228,11 @@ static inline struct rollup_block rollup_block_of(struct import *import, const s
     };
 }
 
+static bool is_twin(const struct import *import, const struct block *block)
+{
+    return block->kind == KIND_OBJECT && voice_object_is_block(import->voice, block->context);
+}
+
 /* The class.id of an object; 0: none. */
 static inline uint32_t class_of(const struct voice_columns *told)
 {
@@ -254,6 +259,7 @@ static status end_block(struct import *import, const struct block *block, uint64
 {
     struct rollup_block rolled = rollup_block_of(import, block);
     struct voice_columns told;
+    bool twin = is_twin(import, block);
 
     told.count = 0;
     if (voice_speaks(import->voice)) {
@@ -262,10 +268,10 @@ static status end_block(struct import *import, const struct block *block, uint64
                      told.at[VOICE_GENERATIONS] >= ROLLUP_OLD;
         TRY(leak_classes_died(import->classes, class_of(&told), &rolled, death_ns));
     }
-    if (block->kind == KIND_OBJECT) {
+    if (block->kind == KIND_OBJECT && !twin) {
         waterfall_rows_object(&import->waterfall, &rolled, -1);
     }
-    TRY(rollup_free(import->rollup, &rolled, death_ns));
+    TRY(rollup_free(twin ? import->twins : import->rollup, &rolled, death_ns));
     if (!keep_rows_dead(&import->run.keep, death_ns - rolled.birth_ns + rolled.earlier_ns,
                         lifetimes_open_count(import->lifetimes), &rolled.weight)) {
         return drop_row(import, block, rolled.weight);
@@ -313,8 +319,9 @@ static status on_alloc(struct import *import, struct block *block, uint64_t key,
 
         voice_object(import->voice, block->context, &heap, &class);
         TRY(leak_classes_born(import->classes, heap, class, &rolled));
-    }
-    if (block->kind == KIND_OBJECT) {
+        if (is_twin(import, block)) {
+            return rollup_alloc(import->twins, &rolled);
+        }
         waterfall_rows_object(&import->waterfall, &rolled, 1);
     }
     return rollup_alloc(import->rollup, &rolled);
@@ -583,6 +590,9 @@ static status carry(struct import *import, const struct event_batch *batch, size
 
         voice_object(import->voice, block.context, &heap, &class);
         TRY(leak_classes_born(import->classes, heap, class, &rolled));
+        if (is_twin(import, &block)) {
+            return rollup_carry(import->twins, &rolled, now_ns);
+        }
         waterfall_rows_object(&import->waterfall, &rolled, 1);
     } else {
         TRY(pins_born(&import->pins, PINS_ADDRESS(block.address),
@@ -792,7 +802,7 @@ static status on_survivor(void *context, const struct block *block)
     told.count = 0;
     import->totals.survivors++;
     TRY(count_block(import, block));
-    TRY(rollup_survivor(import->rollup, &rolled));
+    TRY(rollup_survivor(is_twin(import, block) ? import->twins : import->rollup, &rolled));
     if (voice_speaks(import->voice)) {
         TRY(voice_survivor(import->voice, block->context, &rolled, &told));
         TRY(leak_classes_survivor(import->classes, class_of(&told), &rolled));

@@ -312,6 +312,9 @@ static status finish_run(struct import *import, uint64_t temporary_ns)
     waterfall_rows_pass(&import->waterfall, UINT64_MAX, import->rollup);
     result = rollup_finish(import->rollup, run->last_ns);
     if (result.code == STATUS_OK) {
+        result = rollup_finish(import->twins, run->last_ns);
+    }
+    if (result.code == STATUS_OK) {
         result = leak_classes_finish(import->classes, run->last_ns);
     }
     if (result.code == STATUS_OK) {
@@ -329,6 +332,7 @@ static status finish_run(struct import *import, uint64_t temporary_ns)
     TRY(voice_write(import->voice));
     TRY(stack_table_name(import->stacks, import->symbolizer));
     const struct leak_input leaks = {.rollup = import->rollup,
+                                     .twins = import->twins,
                                      .classes = import->classes,
                                      .stacks = import->stacks,
                                      .voice = import->voice,
@@ -449,6 +453,7 @@ static status read_run(struct import *import)
                                 ? duration_ns / TEMPORARY_SHARE
                                 : TEMPORARY_NS_MAX;
     rollup_start(import->rollup, duration_ns, temporary_ns);
+    rollup_start(import->twins, duration_ns, temporary_ns);
     keep_rows_start(&run->keep, import->sample_bytes, facts->event_count);
     leak_classes_start(import->classes, duration_ns);
     start_pins(import, duration_ns);

@@ -82,6 +82,8 @@ struct import {
     struct import_ticks *ticks;
     struct stack_table *stacks;
     struct rollup *rollup;
+    struct rollup *
+        twins; /* objects that are blocks of malloc, too, which `rollup` counts: to be judged only */
     struct leak_classes *classes;
     struct lifetimes *lifetimes;
     struct pins pins;

@@ -54,6 +54,9 @@ STATUS_MUST_USE status leak_no_memory(void);
 STATUS_MUST_USE status leak_list_add(struct leak_list *list, struct leak_row **out);
 STATUS_MUST_USE status leak_list_text(struct leak_list *list, const char *text, const char **out);
 
+/* The sums that a stack is in: of blocks, or else of objects that are blocks of another stack, too; NULL: none. */
+const struct rollup *leak_rollup_of(const struct leak_list *list, uint32_t stack_id);
+
 /* The row that a stack's blocks are in; NULL: none. */
 struct leak_row *leak_row_of(const struct leak_list *list, uint64_t stack_id);
 static inline bool leak_is_found(const struct leak_row *row)
@@ -73,7 +76,7 @@ STATUS_MUST_USE status leak_sites_judge(struct leak_list *list);
 void leak_sites_judge_one(struct leak_list *list, const struct site *site, uint64_t bucket_ns,
                           uint32_t heap_id, struct leak_row *row);
 
-/* Objects that are blocks of malloc, from one place: the weaker of the two findings is dropped. */
+/* Objects that are blocks of malloc, from one place: of the two views of it the one that says less is dropped. */
 STATUS_MUST_USE status leak_sites_pair(struct leak_list *list);
 
 /* leak_classes.c, after the verdicts of sites are corrected: what sites say is dropped. */

@@ -89,12 +89,22 @@ void leak_row_subtract(struct leak_row *row, const struct sums *taken)
     live->blocks_var = fmax(live->blocks_var - taken->blocks_var, 0);
 }
 
+const struct rollup *leak_rollup_of(const struct leak_list *list, uint32_t stack_id)
+{
+    const struct leak_input *input = list->input;
+
+    return rollup_site(input->rollup, stack_id)  ? input->rollup
+           : rollup_site(input->twins, stack_id) ? input->twins
+                                                 : NULL;
+}
+
 static bool frees(const struct leak_list *list, int64_t heap_id)
 {
     for (uint32_t i = 0; i < list->stack_count; i++) {
-        const struct site *site = rollup_site(list->input->rollup, i);
+        const struct rollup *rollup = leak_rollup_of(list, i);
 
-        if (site && site->freed && leak_classes_heap(list->input->classes, i) == heap_id) {
+        if (rollup && rollup_site(rollup, i)->freed &&
+            leak_classes_heap(list->input->classes, i) == heap_id) {
             return true;
         }
     }
@@ -333,6 +343,10 @@ static status judge(struct leak_list *list)
 status leak_rows_write(const struct leak_input *input)
 {
     struct leak_list list = {.input = input, .stack_count = rollup_stack_count(input->rollup)};
+
+    if (rollup_stack_count(input->twins) > list.stack_count) {
+        list.stack_count = rollup_stack_count(input->twins);
+    }
 
     list.row_of_stack = calloc(list.stack_count + 1, sizeof *list.row_of_stack);
     status result = list.row_of_stack ? judge(&list) : leak_no_memory();

@@ -12,6 +12,7 @@
 
 struct leak_input { /* a finished run; functions have names (stack_table_name), voice has written */
     const struct rollup *rollup;
+    const struct rollup *twins; /* objects whose memory is blocks of `rollup`, too */
     const struct leak_classes *classes;
     const struct stack_table *stacks;
     const struct voice *voice;

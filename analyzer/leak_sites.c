@@ -39,7 +39,9 @@ struct sites {
 
 static const struct site *site_of(const struct leak_list *list, uint32_t stack_id)
 {
-    return rollup_site(list->input->rollup, stack_id);
+    const struct rollup *rollup = leak_rollup_of(list, stack_id);
+
+    return rollup ? rollup_site(rollup, stack_id) : NULL;
 }
 
 static uint64_t mixed(uint64_t key, uint64_t value)
@@ -48,14 +50,15 @@ static uint64_t mixed(uint64_t key, uint64_t value)
     return key ^ key >> 29;
 }
 
-/* Equal for stacks that share the innermost `frames` frames from the site on, and the heap. */
+/* Equal for stacks that share the innermost `frames` frames from the site on, the heap, and the sums they are in. */
 static uint64_t group_key(const struct leak_list *list, uint32_t stack_id, uint32_t frames)
 {
     uint32_t count;
     bool truncated;
     const uint32_t *at = stack_table_frames(list->input->stacks, stack_id, &count, &truncated);
     uint32_t first = stack_table_site_depth(list->input->stacks, stack_id);
-    uint64_t key = mixed(0, leak_classes_heap(list->input->classes, stack_id));
+    uint64_t key = mixed(leak_rollup_of(list, stack_id) == list->input->twins,
+                         leak_classes_heap(list->input->classes, stack_id));
 
     for (uint32_t i = first; i < count && i < first + frames; i++) {
         key = mixed(key, at[i]);
@@ -192,7 +195,7 @@ static status judge_group(struct sites *sites, const struct member *members, siz
     double most = -1;
 
     TRY(leak_list_add(list, &row));
-    begin_merge(list, rollup_bucket_ns(list->input->rollup),
+    begin_merge(list, rollup_bucket_ns(leak_rollup_of(list, members[0].stack_id)),
                 leak_classes_heap(list->input->classes, members[0].stack_id), &site, row);
     for (size_t i = 0; i < count; i++) {
         const struct site *from = site_of(list, members[i].stack_id);
@@ -292,29 +295,58 @@ static uint64_t site_frame(const struct leak_list *list, const struct leak_row *
     return site < count ? (uint64_t)at[site] + 1 : 0;
 }
 
-/* One instruction, or one line of an interpreted program, does not allocate both: the heap's objects of there are the
- * blocks of malloc that hold them. */
-static void pair(struct leak_row *site, struct leak_row *object)
-{
-    bool object_says = object->finding.verdict < site->finding.verdict ||
-                       (object->finding.verdict == site->finding.verdict &&
-                        object->live_samples >= site->live_samples);
+struct
+    place { /* a frame that rows share, and what the rows of its sites [0] and objects [1] say together */
+    uint64_t frame;
+    enum leak_verdict verdict[2]; /* the worst */
+    uint64_t live_samples[2];
+};
 
-    if (!object->live.samples || !site->live.samples) {
+static struct place *place_of(struct place *places, size_t slots, uint64_t frame)
+{
+    size_t at = mixed(0, frame) & (slots - 1);
+
+    while (places[at].frame && places[at].frame != frame) {
+        at = (at + 1) & (slots - 1);
+    }
+    if (!places[at].frame) {
+        places[at] = (struct place){.frame = frame, .verdict = {LEAK_STEADY, LEAK_STEADY}};
+    }
+    return &places[at];
+}
+
+static void note(struct place *place, const struct leak_row *row)
+{
+    bool object = row->kind == LEAK_OBJECT;
+
+    place->live_samples[object] += row->live_samples;
+    if (row->live_samples && row->finding.verdict < place->verdict[object]) {
+        place->verdict[object] = row->finding.verdict;
+    }
+}
+
+/* One instruction, or one line of an interpreted program, does not allocate both: the heap's objects of there are the
+ * blocks of malloc that hold them, and one of the two views says it. */
+static void settle(const struct place *place, struct leak_row *row)
+{
+    bool object = row->kind == LEAK_OBJECT;
+    bool objects_say =
+        place->verdict[1] < place->verdict[0] || (place->verdict[1] == place->verdict[0] &&
+                                                  place->live_samples[1] >= place->live_samples[0]);
+
+    if (!place->live_samples[0] || !place->live_samples[1] || object == objects_say) {
         return;
     }
-    if (object_says) {
-        site->dropped = true;
-    } else {
-        object->dropped = true;
-        object->finding.verdict = site->finding.verdict; /* its class need not say it again */
+    row->dropped = true;
+    if (object) {
+        row->finding.verdict = place->verdict[0]; /* its class need not say it again */
     }
 }
 
 status leak_sites_pair(struct leak_list *list)
 {
     size_t slots = 64;
-    uint32_t *objects; /* rows plus 1, by frame */
+    struct place *places;
 
     while (slots < 2 * list->count) {
         slots *= 2;
@@ -322,8 +354,8 @@ status leak_sites_pair(struct leak_list *list)
     if (list->heap_count == 0) {
         return OK;
     }
-    objects = calloc(slots, sizeof *objects);
-    if (!objects) {
+    places = calloc(slots, sizeof *places);
+    if (!places) {
         return leak_no_memory();
     }
     for (int pass = 0; pass < 2; pass++) {
@@ -331,20 +363,13 @@ status leak_sites_pair(struct leak_list *list)
             struct leak_row *row = &list->rows[i];
             uint64_t frame = site_frame(list, row);
 
-            if (!frame || (row->kind == LEAK_OBJECT) != (pass == 0)) {
-                continue;
-            }
-            size_t at = mixed(0, frame) & (slots - 1);
-            while (objects[at] && site_frame(list, &list->rows[objects[at] - 1]) != frame) {
-                at = (at + 1) & (slots - 1);
-            }
-            if (pass == 0) {
-                objects[at] = objects[at] ? objects[at] : (uint32_t)i + 1;
-            } else if (objects[at]) {
-                pair(row, &list->rows[objects[at] - 1]);
+            if (frame && pass == 0) {
+                note(place_of(places, slots, frame), row);
+            } else if (frame) {
+                settle(place_of(places, slots, frame), row);
             }
         }
     }
-    free(objects);
+    free(places);
     return OK;
 }

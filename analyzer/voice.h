@@ -78,6 +78,8 @@ STATUS_MUST_USE status voice_freed(struct voice *voice, uint32_t thread, uint64_
 
 /* The heap.id and class.id of what is allocated in a context; 0: none, not told. */
 void voice_object(const struct voice *voice, uint32_t context, uint32_t *heap, uint32_t *class);
+/* Whether what is allocated in a context is an object that is a block of malloc, too. */
+bool voice_object_is_block(const struct voice *voice, uint32_t context);
 
 void voice_unmatched_move(struct voice *voice);
 

@@ -168,13 +168,22 @@ status voice_context(struct voice *voice, uint32_t number, uint64_t heap_id, uin
     return OK;
 }
 
+/* Spans and evaluations count a block of malloc that is an object, too, as a block. */
+static bool is_counted_as_block(const struct voice *voice, const struct voice_context *birth)
+{
+    const struct voice_heap *heap = birth ? voice_known_heap(voice, birth->heap) : NULL;
+
+    return heap && heap->of_blocks;
+}
+
 status voice_born(struct voice *voice, uint32_t at, const struct rollup_block *block)
 {
     double bytes = (double)block->size_bytes * block->weight;
     const struct voice_context *context = at ? &voice->contexts[at] : NULL;
-    struct voice_span *span = context ? context->span : NULL;
+    bool counts = context && !is_counted_as_block(voice, context);
+    struct voice_span *span = counts ? context->span : NULL;
 
-    if (context && context->eval) {
+    if (counts && context->eval) {
         const struct voice_thread *thread = sparse_find(&voice->threads, block->thread);
 
         thread->evals[thread->eval_count - 1]->samples++;
@@ -277,10 +286,11 @@ status voice_died(struct voice *voice, uint32_t at, uint32_t number,
     }
     fill(voice, birth, &death, out);
     TRY(meet_first_gc(voice, birth, false, block));
-    if (birth && birth->span) {
+    bool counts = birth && !is_counted_as_block(voice, birth);
+    if (counts && birth->span) {
         hold(birth->span, block, death_ns);
     }
-    if (birth && (birth->span || birth->eval)) {
+    if (counts && (birth->span || birth->eval)) {
         voice_scope_freed(voice, birth);
     }
     return drop(voice, at);
@@ -300,7 +310,8 @@ status voice_survivor(struct voice *voice, uint32_t at, const struct rollup_bloc
 {
     const struct voice_context *birth = at ? &voice->contexts[at] : NULL;
     const struct voice_heap *heap = birth ? voice_known_heap(voice, birth->heap) : NULL;
-    struct voice_span *span = birth ? birth->span : NULL;
+    bool counts = birth && !is_counted_as_block(voice, birth);
+    struct voice_span *span = counts ? birth->span : NULL;
     double bytes = (double)block->size_bytes * block->weight;
 
     fill(voice, birth, NULL, out);
@@ -320,7 +331,7 @@ status voice_survivor(struct voice *voice, uint32_t at, const struct rollup_bloc
     }
     TRY(meet_first_gc(voice, birth, true, block));
     uint64_t generation = survived(voice, birth, heap);
-    if (birth && birth->eval && generation != 0) {
+    if (counts && birth->eval && generation != 0) {
         const uint64_t sum_key[4] = {(uint64_t)birth->eval};
         const uint64_t key[4] = {(uint64_t)birth->eval, block->stack_id,
                                  voice_evals_after(voice, birth->eval_label, birth->eval_number),
@@ -347,6 +358,11 @@ void voice_object(const struct voice *voice, uint32_t at, uint32_t *heap, uint32
 
     *heap = context && context->heap ? (uint32_t)voice_heap_row(voice, context->heap) : 0;
     *class = context && context->class ? (uint32_t)voice_class_row(voice, context->class) : 0;
+}
+
+bool voice_object_is_block(const struct voice *voice, uint32_t at)
+{
+    return at && is_counted_as_block(voice, &voice->contexts[at]);
 }
 
 /* ---- the end ---- */

@@ -144,6 +144,7 @@ static status define_heap(struct voice *voice, const struct definition_record *r
         define(&heap->is, record->arguments[0]);
         heap->capacity_bytes = record->arguments[1];
         heap->generations = record->arguments[2];
+        heap->of_blocks = record->arguments[3] != UNKNOWN && (record->arguments[3] & 1);
     }
     return OK;
 }
@@ -257,6 +258,7 @@ static status write_heap(struct voice *voice, const struct voice_heap *heap)
         db_bind_known(insert, 5, heap->capacity_bytes);
         db_bind_known(insert, 6, heap->generations);
     }
+    db_bind_int(insert, 7, heap->of_blocks);
     for (uint32_t i = 0; i < heap->thread_count; i++) {
         const struct heap_counters_record *row = sparse_find(&heap->counters, i);
 
@@ -268,7 +270,7 @@ static status write_heap(struct voice *voice, const struct voice_heap *heap)
         }
     }
     for (int i = 0; i < 4 && sums[0]; i++) {
-        db_bind_int(insert, 7 + i, (int64_t)sums[i]);
+        db_bind_int(insert, 8 + i, (int64_t)sums[i]);
     }
     return db_insert(insert);
 }

@@ -96,6 +96,7 @@ struct voice_sites {
 struct voice_heap {
     struct voice_definition is;
     uint64_t capacity_bytes, generations;
+    bool of_blocks;              /* its objects are blocks of malloc, too */
     uint64_t collections;        /* begun */
     uint64_t begins[ROLLUP_OLD]; /* times of the last: of number n at n % ROLLUP_OLD */
     int64_t begun, ended;        /* gc.id of the last that began, and that ended; 0: none */

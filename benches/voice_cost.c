@@ -92,7 +92,7 @@ int main(void)
     bench_require(memrec_start(file) == 0 && memrec_is_recording());
     stream = memrec_stream("screen", 0);
     name = memrec_name("GET /index", 10);
-    heap = memrec_heap("heap", 1 << 30, 1);
+    heap = memrec_heap("heap", 1 << 30, 1, 0);
     klass = memrec_class("class", NULL);
     pool = memrec_pool("pool", &(struct memrec_pool_facts){.kind = MEMREC_POOL_SLAB});
     bench_require(stream && name && heap && klass && pool);

@@ -31,9 +31,10 @@ API memrec_stream_id memrec_stream(const char *name, uint64_t budget_ns)
     return DEFINE(MR_DEFINE_STREAM, mr_define_text(name), budget_ns);
 }
 
-API memrec_heap_id memrec_heap(const char *name, uint64_t capacity_bytes, unsigned generations)
+API memrec_heap_id memrec_heap(const char *name, uint64_t capacity_bytes, unsigned generations,
+                               unsigned flags)
 {
-    return DEFINE(MR_DEFINE_HEAP, mr_define_text(name), capacity_bytes, generations);
+    return DEFINE(MR_DEFINE_HEAP, mr_define_text(name), capacity_bytes, generations, flags);
 }
 
 API memrec_class_id memrec_class(const char *name, const char *module)

@@ -434,6 +434,7 @@ CREATE TABLE heap (                      -- a managed heap
     name           TEXT NOT NULL,
     capacity_bytes INTEGER,
     generations    INTEGER,
+    of_blocks      INTEGER NOT NULL,     -- 1: each object is also a block of malloc; sums over both count the block
     alloc_calls    INTEGER,              -- exact: all threads; NULL: it does not tell its objects
     alloc_bytes    INTEGER,
     free_calls     INTEGER,

@@ -648,7 +648,7 @@ static bool make_define(struct maker *maker)
         const char *arguments[MR_DEFINE_ARGS_MAX]; /* after the name */
     } kinds[] = {
         {"stream", MR_DEFINE_STREAM, {"budget"}},
-        {"heap", MR_DEFINE_HEAP, {"capacity", "generations"}},
+        {"heap", MR_DEFINE_HEAP, {"capacity", "generations", "flags"}},
         {"pool", MR_DEFINE_POOL, {"kind", "stream", "slot", "capacity", "slots"}},
         {"class", MR_DEFINE_CLASS, {"module"}},
     };
@@ -680,9 +680,11 @@ static bool make_define(struct maker *maker)
     uint64_t id = next_number(maker);
     values[0] = name_id(maker, next_word(maker));
     for (; kinds[kind].arguments[count - 1]; count++) {
-        bool is_amount = strncmp(kinds[kind].arguments[count - 1], "cap", 3) == 0 ||
-                         strcmp(kinds[kind].arguments[count - 1], "slots") == 0 ||
-                         strcmp(kinds[kind].arguments[count - 1], "generations") == 0;
+        bool is_amount =
+            strncmp(kinds[kind].arguments[count - 1], "cap", 3) == 0 ||
+            strcmp(kinds[kind].arguments[count - 1], "slots") == 0 ||
+            strcmp(kinds[kind].arguments[count - 1], "generations") == 0 ||
+            strcmp(kinds[kind].arguments[count - 1], "flags") == 0; /* as older traces */
 
         values[count] = is_amount ? MR_UNKNOWN : 0;
     }

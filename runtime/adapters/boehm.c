@@ -237,7 +237,7 @@ __attribute__((constructor)) static void attach(void)
     find(&gc.is_registered, "GC_thread_is_registered");
     if (!found || !memrec_version())
         return;
-    heap = memrec_heap("boehm", MEMREC_UNKNOWN, 1);
+    heap = memrec_heap("boehm", MEMREC_UNKNOWN, 1, 0);
     explicit_reason = memrec_name("explicit", strlen("explicit"));
     memrec_on_collect(collect, NULL);
     attached = true;

@@ -12,7 +12,8 @@
  * What it tells, and how it knows
  *   objects  the state's allocator is wrapped (lua_setallocf). Lua names the type of a new object there;
  *            everything else (table parts, stacks, code, buffers) is of class "array". The bytes alive are
- *            Lua's own count from then on, to the byte.
+ *            Lua's own count from then on, to the byte. Where Lua's own allocator is in place they are told to be
+ *            blocks of malloc, too, which totals count once.
  *   stacks   function, file and line of the Lua functions that run, also through coroutines. The line is that
  *            of the last instruction that could raise an error: at most a few too early.
  *   cycles   a userdata that nobody keeps is finalized at the end of each cycle, and the next one is armed
@@ -95,6 +96,8 @@ struct lua_Debug {
 typedef void (*lua_hook)(lua_State *L, struct lua_Debug *at);
 
 LUA double lua_version(lua_State *L);
+LUA lua_State *luaL_newstate(void);
+LUA void lua_close(lua_State *L);
 LUA lua_allocator lua_getallocf(lua_State *L, void **context);
 LUA void lua_setallocf(lua_State *L, lua_allocator allocate, void *context);
 LUA int lua_gc(lua_State *L, int what, ...);
@@ -611,7 +614,20 @@ static bool is_loaded_by_environment(lua_State *L)
     return found;
 }
 
-static struct watch *new_watch(void)
+/* Does Lua's own allocator serve the state, realloc and free? A new state has it. */
+static bool is_of_blocks(lua_State *L)
+{
+    lua_State *fresh = luaL_newstate();
+    void *context;
+
+    if (!fresh)
+        return false;
+    bool is_own = lua_getallocf(L, &context) == lua_getallocf(fresh, &context);
+    lua_close(fresh);
+    return is_own;
+}
+
+static struct watch *new_watch(lua_State *L)
 {
     char name[16] = "lua";
 
@@ -624,7 +640,8 @@ static struct watch *new_watch(void)
         watch->taken = true;
         if (i > 0)
             snprintf(name, sizeof name, "lua %u", i + 1);
-        watch->heap = memrec_heap(name, MEMREC_UNKNOWN, 2);
+        watch->heap =
+            memrec_heap(name, MEMREC_UNKNOWN, 2, is_of_blocks(L) ? MEMREC_HEAP_OF_BLOCKS : 0);
         return watch;
     }
     return NULL;
@@ -682,7 +699,7 @@ int luaopen_memrec_lua(lua_State *L)
     if (!lua_newuserdatauv || lua_version(L) != LUA_VERSION_504 || !memrec_is_recording() ||
         watch_of(L))
         return 0;
-    struct watch *watch = new_watch();
+    struct watch *watch = new_watch(L);
     if (!watch)
         return 0;
     name_classes();

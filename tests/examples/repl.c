@@ -207,7 +207,7 @@ int main(void)
 {
     char line[256];
 
-    heap = memrec_heap("cells", sizeof cells, 1);
+    heap = memrec_heap("cells", sizeof cells, 1, 0);
     classes[NUMBER] = memrec_class("number", NULL);
     classes[PAIR] = memrec_class("pair", NULL);
     memrec_on_pull(MEMREC_PULL_MEMORY, 0, MEMREC_AT_SAFEPOINT, tell_memory, NULL);

@@ -54,7 +54,7 @@ static void *allocate_in_thread(void *out)
 static void tell(void)
 {
     static char objects[200][16];
-    memrec_heap_id heap = memrec_heap("h", 0, 1);
+    memrec_heap_id heap = memrec_heap("h", 0, 1, 0);
     memrec_stream_id stream = memrec_stream("s", 0);
 
     for (int part = 0; part < 3; part++) {

@@ -52,7 +52,7 @@ static struct memrec_status status(void)
 /* In full mode: ten blocks each before, in and after a pause. */
 static void pauses(void)
 {
-    memrec_heap_id heap = memrec_heap("h", 0, 1);
+    memrec_heap_id heap = memrec_heap("h", 0, 1, 0);
     memrec_stream_id stream = memrec_stream("s", 0);
     static char objects[64][16];
 
@@ -131,7 +131,7 @@ static void intervals(void)
 static void starts(void)
 {
     char name[64];
-    memrec_heap_id heap = memrec_heap("h", 0, 1);
+    memrec_heap_id heap = memrec_heap("h", 0, 1, 0);
     static char object[16];
 
     EXPECT(memrec_is_recording() == 0);
@@ -223,7 +223,7 @@ static void run_until(unsigned memory, unsigned classes, unsigned at_most_ms)
 static void pulls(void)
 {
     main_thread = pthread_self();
-    memrec_heap("h", 0, 1);
+    memrec_heap("h", 0, 1, 0);
     memrec_on_pull(MEMREC_PULL_MEMORY, 1, 0, pull_memory, &memory_runs); /* at least 500 ms */
     memrec_on_pull(MEMREC_PULL_CLASSES, 0, MEMREC_AT_SAFEPOINT, pull_classes, NULL);
     memrec_on_pull((enum memrec_pull)9, 0, 0, pull_classes, NULL); /* refused */
@@ -253,7 +253,7 @@ static int pull_in_child(void *context)
 
 static void forks(void)
 {
-    memrec_heap_id heap = memrec_heap("h", 0, 1);
+    memrec_heap_id heap = memrec_heap("h", 0, 1, 0);
     static char objects[8][16];
     int code;
 
@@ -319,7 +319,7 @@ static void signals(void)
     static char objects[4096][32];
     unsigned round;
 
-    handled_heap = memrec_heap("h", 0, 1);
+    handled_heap = memrec_heap("h", 0, 1, 0);
     memrec_stack_provider(provide, NULL, MEMREC_STACK_ABOVE);
     sigaction(SIGALRM, &action, NULL);
     setitimer(ITIMER_REAL, &often, NULL);
@@ -363,7 +363,7 @@ static __attribute__((noinline)) void native(size_t size)
 static void provides(void)
 {
     char name[16];
-    memrec_heap_id heap = memrec_heap("h", 0, 1);
+    memrec_heap_id heap = memrec_heap("h", 0, 1, 0);
     static char object[3][16];
 
     for (int i = 0; i < 200; i++) {

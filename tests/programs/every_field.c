@@ -226,7 +226,7 @@ int main(void)
     int one = 1;
 
     stream = memrec_stream("every stream", 5000000);
-    heap = memrec_heap("every heap", 123456789, 3);
+    heap = memrec_heap("every heap", 123456789, 3, 0);
     klass = memrec_class("EveryClass", "every.module");
     arena =
         memrec_pool("every arena", &(struct memrec_pool_facts){.kind = MEMREC_POOL_ARENA,

@@ -118,7 +118,7 @@ static void fill(const char *what, unsigned count, uint32_t (*make)(const char *
 }
 
 static uint32_t make_stream(const char *name, unsigned i) { return memrec_stream(name, i); }
-static uint32_t make_heap(const char *name, unsigned i) { return memrec_heap(name, i, i); }
+static uint32_t make_heap(const char *name, unsigned i) { return memrec_heap(name, i, i, 0); }
 static uint32_t make_class(const char *name, unsigned i)
 {
     return memrec_class(name, i ? name : NULL);
@@ -199,7 +199,7 @@ int main(void)
 
     atexit(at_exit);
     stream = memrec_stream("stream", 1000);
-    heap = memrec_heap("heap", MEMREC_UNKNOWN, 0);
+    heap = memrec_heap("heap", MEMREC_UNKNOWN, 0, 0);
     pool = memrec_pool("pool", &(struct memrec_pool_facts){.kind = 77, .reset_every = 77});
     printf("stream %d, heap %d, pool %d; again %d\n", stream != 0, heap != 0, pool != 0,
            stream == memrec_stream("stream", 1000));

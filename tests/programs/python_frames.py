@@ -14,10 +14,10 @@ class Gc(ctypes.Structure):
 
 
 memrec.memrec_stream.argtypes = [ctypes.c_char_p, ctypes.c_uint64]
-memrec.memrec_heap.argtypes = [ctypes.c_char_p, ctypes.c_uint64, ctypes.c_uint]
+memrec.memrec_heap.argtypes = [ctypes.c_char_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint]
 memrec.memrec_name.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
 stream = memrec.memrec_stream(b"screen", 10_000_000)
-heap = memrec.memrec_heap(b"python", UNKNOWN, 3)
+heap = memrec.memrec_heap(b"python", UNKNOWN, 3, 0)
 reason = memrec.memrec_name(b"asked", 5)
 begun = stood = count = 0
 

@@ -71,7 +71,7 @@ static void *tell_spans(void *context)
 
 static void *tell_objects(void *context)
 {
-    memrec_heap_id heap = memrec_heap("objects", MEMREC_UNKNOWN, 1);
+    memrec_heap_id heap = memrec_heap("objects", MEMREC_UNKNOWN, 1, 0);
     memrec_class_id klass = memrec_class("object", NULL);
     struct memrec_gc gc = MEMREC_GC_INIT;
     char objects[64];

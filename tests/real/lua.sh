@@ -158,6 +158,9 @@ for mode in incremental generational; do
         is "$mode: collections" "$(ask "SELECT count(*) FROM gc WHERE end_ns > (SELECT max(begin_ns) FROM eval)")" 5
         is "$mode, LEAK=$leak: the verdict" "$(ask "SELECT DISTINCT verdict, function FROM leak WHERE verdict = 'leak'")" \
             "$([ $leak = 0 ] || echo leak,make_session)"
+        is "$mode: its objects are blocks, counted once" "$(ask "SELECT of_blocks, abs(alloc_sum - exact) < 0.35 * exact
+            FROM heap, (SELECT sum(bytes) AS alloc_sum FROM stack_stat WHERE measure = 'allocated'),
+                (SELECT sum(alloc_bytes) AS exact FROM thread)")" 1,1
         is "$mode: where it is" "$(ask "SELECT DISTINCT file FROM frame WHERE function = 'make_session'
             AND line BETWEEN 5 AND 6")" "$programs/lua_sessions.lua"
         is "$mode: who allocates most" "$("$MEMANALYZE" report hotspots --format csv run.db | sed -n 2p |

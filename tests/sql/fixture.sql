@@ -258,7 +258,7 @@ INSERT INTO scope_stat VALUES (1, 'eval', 'x = f(x)', 30, 0), (1, 'span', 'reque
 -- what run 1 told about itself; run 2 told nothing
 INSERT INTO mark VALUES (1, 1, 2000000000, 'warm'), (2, 1, 2500000000, 'steady');
 INSERT INTO pause VALUES (1, 6000000000, 6100000000);
-INSERT INTO heap VALUES (1, 1, 1, 'script', 67108864, 2, 5000, 400000, 4000, 300000), (2, 1, 2, 'images', NULL, 1, NULL, NULL, NULL, NULL);
+INSERT INTO heap VALUES (1, 1, 1, 'script', 67108864, 2, 0, 5000, 400000, 4000, 300000), (2, 1, 2, 'images', NULL, 1, 0, NULL, NULL, NULL, NULL);
 INSERT INTO class VALUES (1, 1, 1, 'Node', 'tree'), (2, 1, 2, 'Text', NULL), (3, 1, 3, 'Token', 'lexer');
 INSERT INTO gc VALUES
  (1, 1, 1, 1, 'minor', 'threshold', 1000000000, 1004000000, 4000000, 4000000, 4000000, 1, 4000000, 1000000, 4000, 1000, 0, 0, 3000000, 3000000, 500000, NULL, 10, 655860, 43015224640),

@@ -138,8 +138,8 @@ int main(int count, char **arguments)
     alarm(100);
     rounds = (unsigned)atoi(arguments[2]);
     next_address = (char *)(UINT64_C(1) << 44);
-    heaps[0] = memrec_heap("first", MEMREC_UNKNOWN, 2);
-    heaps[1] = memrec_heap("second", 1 << 30, 1);
+    heaps[0] = memrec_heap("first", MEMREC_UNKNOWN, 2, 0);
+    heaps[1] = memrec_heap("second", 1 << 30, 1, 0);
     classes[1] = memrec_class("pair", "core");
     classes[2] = memrec_class("closure", NULL);
     sigaction(SIGUSR1, &action, NULL);

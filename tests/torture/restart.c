@@ -72,7 +72,7 @@ int main(int count, char **arguments)
     uint64_t samples = 0;
 
     alarm(100);
-    heap = memrec_heap("h", 0, 1);
+    heap = memrec_heap("h", 0, 1, 0);
     for (int i = 0; i < THREADS; i++) {
         if (pthread_create(&threads[i], NULL, work, &seen[i]) != 0) {
             return 1;

@@ -195,9 +195,15 @@ void memrec_span_progress(memrec_span_id span, uint64_t done, uint64_t total);
 
 /* ---- Heaps and collections ------------------------------------------------------------------- */
 
+enum {
+    MEMREC_HEAP_OF_BLOCKS = 1 << 0 /* each object is a block of malloc of its own */
+};
+
 /* A managed heap. capacity_bytes: its limit. generations: how many it has, 1 when it is not
- * generational. At most 8. */
-memrec_heap_id memrec_heap(const char *name, uint64_t capacity_bytes, unsigned generations);
+ * generational. flags: 0, or MEMREC_HEAP_OF_BLOCKS: then what is told of an object is told of a block that malloc's
+ * hooks see too, and totals count that memory once. At most 8. */
+memrec_heap_id memrec_heap(const char *name, uint64_t capacity_bytes, unsigned generations,
+                           unsigned flags);
 
 enum memrec_gc_kind {
     MEMREC_GC_FULL = 0,
@@ -405,7 +411,7 @@ struct memrec_api {
     void (*span_first_result)(memrec_span_id);
     void (*span_items)(memrec_span_id, uint64_t);
     void (*span_progress)(memrec_span_id, uint64_t, uint64_t);
-    memrec_heap_id (*heap)(const char *, uint64_t, unsigned);
+    memrec_heap_id (*heap)(const char *, uint64_t, unsigned, unsigned);
     void (*gc_begin)(memrec_heap_id, const struct memrec_gc *);
     void (*gc_end)(memrec_heap_id, const struct memrec_gc *);
     void (*gc_pause_begin)(memrec_heap_id);
@@ -525,13 +531,14 @@ __attribute__((weak, visibility("hidden"), constructor)) void memrec_find_(void)
 #if defined(MEMREC_HEADER_ONLY)
 #define MEMREC_TRY_(f, arguments, otherwise)                                                       \
     (MEMREC_FOUND_ ? MEMREC_CALL_(f) arguments : (otherwise))
-#define memrec_start(path)                 MEMREC_TRY_(start, (path), -1)
-#define memrec_status(...)                 MEMREC_TRY_(status, (__VA_ARGS__), -1)
-#define memrec_on_collect(run, context)    MEMREC_TRY_(on_collect, (run, context), (void)0)
-#define memrec_collect()                   MEMREC_TRY_(collect, (), -1)
-#define memrec_name(text, bytes)           MEMREC_TRY_(name, (text, bytes), 0)
-#define memrec_stream(name, budget_ns)     MEMREC_TRY_(stream, (name, budget_ns), 0)
-#define memrec_heap(name, capacity, count) MEMREC_TRY_(heap, (name, capacity, count), 0)
+#define memrec_start(path)              MEMREC_TRY_(start, (path), -1)
+#define memrec_status(...)              MEMREC_TRY_(status, (__VA_ARGS__), -1)
+#define memrec_on_collect(run, context) MEMREC_TRY_(on_collect, (run, context), (void)0)
+#define memrec_collect()                MEMREC_TRY_(collect, (), -1)
+#define memrec_name(text, bytes)        MEMREC_TRY_(name, (text, bytes), 0)
+#define memrec_stream(name, budget_ns)  MEMREC_TRY_(stream, (name, budget_ns), 0)
+#define memrec_heap(name, capacity, count, flags)                                                  \
+    MEMREC_TRY_(heap, (name, capacity, count, flags), 0)
 #define memrec_class(name, module)         MEMREC_TRY_(klass, (name, module), 0)
 #define memrec_pool(...)                   MEMREC_TRY_(pool, (__VA_ARGS__), 0)
 #define memrec_place(function, file, line) MEMREC_TRY_(place, (function, file, line), 0)
