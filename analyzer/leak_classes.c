@@ -219,6 +219,19 @@ static void settle_shares(struct leak_list *list, const struct share *shares, si
     }
 }
 
+/* A site that says it for objects is of their class. */
+static void lend_classes(struct leak_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct leak_row *objects = &list->rows[i];
+
+        if (objects->told_by && objects->class_id) {
+            list->rows[objects->told_by - 1].class_id = objects->class_id;
+            list->rows[objects->told_by - 1].heap_id = objects->heap_id;
+        }
+    }
+}
+
 status leak_classes_settle(struct leak_list *list)
 {
     struct share *shares = NULL;
@@ -255,6 +268,7 @@ status leak_classes_settle(struct leak_list *list)
     }
     if (result.code == STATUS_OK) {
         settle_shares(list, shares, count);
+        lend_classes(list);
     }
     free(shares);
     return result;

@@ -26,7 +26,9 @@ struct leak_row {
     const char *scope, *scope_name; /* NULL: no witness */
     uint64_t scope_left, scope_begun;
     uint64_t gcs, frames, spans; /* of the oldest survivor; UNKNOWN: not told */
-    bool dropped;                /* other rows say it */
+    uint32_t
+        told_by; /* of objects: the row that says it for them, plus 1, and takes their class; 0: none */
+    bool dropped; /* other rows say it */
 };
 
 struct leak_heap { /* as in leak_site */

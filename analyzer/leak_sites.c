@@ -295,11 +295,13 @@ static uint64_t site_frame(const struct leak_list *list, const struct leak_row *
     return site < count ? (uint64_t)at[site] + 1 : 0;
 }
 
-struct
-    place { /* a frame that rows share, and what the rows of its sites [0] and objects [1] say together */
+/* A frame that rows share, and what its sites [0] and its objects [1] say together. */
+struct place {
     uint64_t frame;
     enum leak_verdict verdict[2]; /* the worst */
     uint64_t live_samples[2];
+    uint32_t largest[2]; /* of the rows with most of them, plus 1 */
+    bool twins;          /* the objects are known to be blocks */
 };
 
 static struct place *place_of(struct place *places, size_t slots, uint64_t frame)
@@ -315,24 +317,32 @@ static struct place *place_of(struct place *places, size_t slots, uint64_t frame
     return &places[at];
 }
 
-static void note(struct place *place, const struct leak_row *row)
+static void note(const struct leak_list *list, struct place *place, uint32_t index)
 {
+    const struct leak_row *row = &list->rows[index];
     bool object = row->kind == LEAK_OBJECT;
+    uint32_t largest = place->largest[object];
 
     place->live_samples[object] += row->live_samples;
     if (row->live_samples && row->finding.verdict < place->verdict[object]) {
         place->verdict[object] = row->finding.verdict;
     }
+    if (!largest || row->live_samples > list->rows[largest - 1].live_samples) {
+        place->largest[object] = index + 1;
+    }
+    place->twins |= object && leak_rollup_of(list, row->stack_id) == list->input->twins;
 }
 
 /* One instruction, or one line of an interpreted program, does not allocate both: the heap's objects of there are the
- * blocks of malloc that hold them, and one of the two views says it. */
-static void settle(const struct place *place, struct leak_row *row)
+ * blocks of malloc that hold them, and one of the two views says it. When both could, blocks do that all other reports
+ * count, and else the larger. */
+static void settle(struct leak_list *list, const struct place *place, uint32_t index)
 {
+    struct leak_row *row = &list->rows[index];
     bool object = row->kind == LEAK_OBJECT;
-    bool objects_say =
-        place->verdict[1] < place->verdict[0] || (place->verdict[1] == place->verdict[0] &&
-                                                  place->live_samples[1] >= place->live_samples[0]);
+    bool equal = place->verdict[1] == place->verdict[0];
+    bool larger = place->live_samples[1] >= place->live_samples[0];
+    bool objects_say = equal ? larger && !place->twins : place->verdict[1] < place->verdict[0];
 
     if (!place->live_samples[0] || !place->live_samples[1] || object == objects_say) {
         return;
@@ -340,6 +350,7 @@ static void settle(const struct place *place, struct leak_row *row)
     row->dropped = true;
     if (object) {
         row->finding.verdict = place->verdict[0]; /* its class need not say it again */
+        row->told_by = index + 1 == place->largest[1] ? place->largest[0] : 0;
     }
 }
 
@@ -359,14 +370,13 @@ status leak_sites_pair(struct leak_list *list)
         return leak_no_memory();
     }
     for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < list->count; i++) {
-            struct leak_row *row = &list->rows[i];
-            uint64_t frame = site_frame(list, row);
+        for (uint32_t i = 0; i < list->count; i++) {
+            uint64_t frame = site_frame(list, &list->rows[i]);
 
             if (frame && pass == 0) {
-                note(place_of(places, slots, frame), row);
+                note(list, place_of(places, slots, frame), i);
             } else if (frame) {
-                settle(place_of(places, slots, frame), row);
+                settle(list, place_of(places, slots, frame), i);
             }
         }
     }
