@@ -29,9 +29,13 @@ example() {
         checks=$((checks + 1))
         cmp -s alone.out plain.out || fails "$name" "$way says something else than header-only without the library"
     done
-    rm -f "$name".*
-    MEMREC_INTERVAL=4K MEMREC_TRACE=$PWD/$name.zst LD_PRELOAD=$LIBMEMREC "$bin/example_${name}_header" "$@" <"$input" >/dev/null
-    "$MEMANALYZE" import "$name.zst" -o "$name.db" >import.log 2>&1 || fails "$name" "not imported: $(cat import.log)"
+    # On a busy machine the drain thread may come too late for so many samples: what was dropped is done again.
+    for _ in 1 2 3 4 5; do
+        rm -f "$name".*
+        MEMREC_INTERVAL=${interval:-4K} MEMREC_TRACE=$PWD/$name.zst LD_PRELOAD=$LIBMEMREC "$bin/example_${name}_header" "$@" <"$input" >/dev/null
+        "$MEMANALYZE" import "$name.zst" -o "$name.db" >import.log 2>&1 || fails "$name" "not imported: $(cat import.log)"
+        "$MEMANALYZE" query "$name.db" -f csv "SELECT 1 FROM loss WHERE kind LIKE 'dropped%'" | grep -q '^1' || break
+    done
 }
 
 # says NAME REPORT COLUMN TEST: of the report's first row whose first column is $row, or of its first row.
@@ -77,7 +81,9 @@ says game pools forgotten_resets '== 120'
 row=screen
 says game frames forgotten_resets '== 120'
 
+interval=16K # its cells are many and small: fewer samples say as much
 example repl
+interval=
 checks=$((checks + 1))
 "$MEMANALYZE" report evals repl.db --format csv >cells.csv
 grep -q ',set kept pair range 20 kept,300,' cells.csv ||
