@@ -3,6 +3,7 @@
 #include "command.h"
 #include "db.h"
 #include "diag.h"
+#include "json.h"
 #include "progress.h"
 #include "read.h"
 #include "ring_read.h"
@@ -30,21 +31,6 @@ enum { METRIC_NAME_BYTES = 64, METRICS_MAX = 256, GAPS_SHOWN_MAX = 20 };
 struct page {
     bool json, started;
 };
-
-static void print_json_text(struct text text)
-{
-    putchar('"');
-    for (size_t i = 0; i < text.length; i++) {
-        unsigned char byte = (unsigned char)text.bytes[i];
-
-        if (byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7f) {
-            printf("\\u%04x", byte);
-        } else {
-            putchar(byte);
-        }
-    }
-    putchar('"');
-}
 
 static void print_shown_text(const char *text)
 {
@@ -96,15 +82,12 @@ static void tell_number(struct page *page, const char *key, uint64_t value)
 
 static void tell_text(struct page *page, const char *key, struct text text)
 {
-    char clean[4096];
-
     if (!page->json) {
         return;
     }
     begin_member(page, key);
     if (text.bytes) {
-        db_clean_text(clean, sizeof clean, text);
-        print_json_text((struct text){clean, strlen(clean)});
+        json_put_text(stdout, text.bytes, text.length);
     } else {
         printf("null");
     }
