@@ -227,27 +227,15 @@ now_sum AS MATERIALIZED (
        AND a.stack_id = k.now_stack
 ),
 entry AS MATERIALIZED (
-    SELECT 0 AS later, matched, site, function, caller, stack_id, measure,
-           x.samples, x.bytes, x.bytes_sq, x.bytes_var,
-           COALESCE(x.bytes * x.part, CASE WHEN x.live > 0 THEN x.live ELSE 0.0 END) AS equal,
-           COALESCE(x.bytes_sq * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END,
-                    CASE WHEN x.live > 0 THEN x.live * x.weight ELSE 0.0 END) AS equal_sq,
-           COALESCE(x.bytes_var * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END,
-                    CASE WHEN x.live > 0 THEN x.live * x.unsure ELSE 0.0 END) AS equal_var
-      FROM was_sum x
-     WHERE x.bytes > 0
-        OR (x.part IS NULL AND x.live > 0)
-     UNION ALL
-    SELECT 1, matched, site, function, caller, stack_id, measure,
-           x.samples, x.bytes, x.bytes_sq, x.bytes_var,
-           COALESCE(x.bytes * x.part, CASE WHEN x.live > 0 THEN x.live ELSE 0.0 END),
-           COALESCE(x.bytes_sq * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END,
-                    CASE WHEN x.live > 0 THEN x.live * x.weight ELSE 0.0 END),
-           COALESCE(x.bytes_var * x.part * CASE x.measure WHEN 'peak' THEN x.part ELSE 1.0 END,
-                    CASE WHEN x.live > 0 THEN x.live * x.unsure ELSE 0.0 END)
-      FROM now_sum x
-     WHERE x.bytes > 0
-        OR (x.part IS NULL AND x.live > 0)
+    SELECT later, matched, site, function, caller, stack_id, measure, samples, bytes, bytes_sq, bytes_var,
+           COALESCE(bytes * part, CASE WHEN live > 0 THEN live ELSE 0.0 END) AS equal,
+           COALESCE(bytes_sq * part * CASE measure WHEN 'peak' THEN part ELSE 1.0 END,
+                    CASE WHEN live > 0 THEN live * weight ELSE 0.0 END) AS equal_sq,
+           COALESCE(bytes_var * part * CASE measure WHEN 'peak' THEN part ELSE 1.0 END,
+                    CASE WHEN live > 0 THEN live * unsure ELSE 0.0 END) AS equal_var
+      FROM (SELECT 0 AS later, w.* FROM was_sum w UNION ALL SELECT 1, n.* FROM now_sum n) x
+     WHERE bytes > 0
+        OR (part IS NULL AND live > 0)
 ),
 -- each stack is in one row of each level: 1 stacks, or what is left of a function; 2 callers; 3 functions
 level (level, name, matched) AS (

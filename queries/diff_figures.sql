@@ -83,36 +83,30 @@ cut AS MATERIALIZED (
       FROM unit u
 ),
 -- the part of the run's allocations before the cut, as samples tell, and how far it may be off
-was_part AS (
-    SELECT p.part,
-           1.96 * SQRT((p.part * (1 - p.part) + 0.25 / p.n) / p.n) * p.spread AS reach
+part AS (
+    SELECT later, part, 1.96 * SQRT((part * (1 - part) + 0.25 / n) / n) * spread AS reach
       FROM (
-           SELECT SUM(t.alloc_bytes * CASE
-                      WHEN c.was_cut_ns >= t.start_ns + c.was_bucket_ns THEN 1.0
-                      WHEN c.was_cut_ns <= t.start_ns THEN 0.0
-                      ELSE (c.was_cut_ns - t.start_ns) * 1.0 / c.was_bucket_ns
-                  END) / NULLIF(SUM(t.alloc_bytes), 0) AS part,
-                  SUM(t.alloc_bytes) * SUM(t.alloc_bytes) / NULLIF(SUM(t.alloc_bytes_sq), 0) AS n,
-                  SQRT(SUM(t.alloc_bytes_var) / NULLIF(SUM(t.alloc_bytes_sq), 0)) AS spread
-             FROM cut c
-             JOIN base.timeline t ON t.run_id = c.was_id
-            WHERE c.was_cut_ns IS NOT NULL
-      ) p
-),
-now_part AS (
-    SELECT p.part,
-           1.96 * SQRT((p.part * (1 - p.part) + 0.25 / p.n) / p.n) * p.spread AS reach
-      FROM (
-           SELECT SUM(t.alloc_bytes * CASE
-                      WHEN c.now_cut_ns >= t.start_ns + c.now_bucket_ns THEN 1.0
-                      WHEN c.now_cut_ns <= t.start_ns THEN 0.0
-                      ELSE (c.now_cut_ns - t.start_ns) * 1.0 / c.now_bucket_ns
-                  END) / NULLIF(SUM(t.alloc_bytes), 0) AS part,
-                  SUM(t.alloc_bytes) * SUM(t.alloc_bytes) / NULLIF(SUM(t.alloc_bytes_sq), 0) AS n,
-                  SQRT(SUM(t.alloc_bytes_var) / NULLIF(SUM(t.alloc_bytes_sq), 0)) AS spread
-             FROM cut c
-             JOIN timeline t ON t.run_id = c.now_id
-            WHERE c.now_cut_ns IS NOT NULL
+           SELECT later,
+                  SUM(alloc_bytes * CASE
+                      WHEN cut_ns >= start_ns + bucket_ns THEN 1.0
+                      WHEN cut_ns <= start_ns THEN 0.0
+                      ELSE (cut_ns - start_ns) * 1.0 / bucket_ns
+                  END) / NULLIF(SUM(alloc_bytes), 0) AS part,
+                  SUM(alloc_bytes) * SUM(alloc_bytes) / NULLIF(SUM(alloc_bytes_sq), 0) AS n,
+                  SQRT(SUM(alloc_bytes_var) / NULLIF(SUM(alloc_bytes_sq), 0)) AS spread
+             FROM (
+                  SELECT 0 AS later, c.was_cut_ns AS cut_ns, c.was_bucket_ns AS bucket_ns,
+                         t.start_ns, t.alloc_bytes, t.alloc_bytes_sq, t.alloc_bytes_var
+                    FROM cut c
+                    JOIN base.timeline t ON t.run_id = c.was_id
+                   WHERE c.was_cut_ns IS NOT NULL
+                   UNION ALL
+                  SELECT 1, c.now_cut_ns, c.now_bucket_ns, t.start_ns, t.alloc_bytes, t.alloc_bytes_sq, t.alloc_bytes_var
+                    FROM cut c
+                    JOIN timeline t ON t.run_id = c.now_id
+                   WHERE c.now_cut_ns IS NOT NULL
+             ) bucket
+            GROUP BY later
       ) p
 ),
 -- levels at the cut, beside those of the whole run
@@ -206,8 +200,8 @@ scaled AS (
            END AS kind
       FROM paired p
      CROSS JOIN cut c
-      LEFT JOIN was_part a ON TRUE
-      LEFT JOIN now_part b ON TRUE
+      LEFT JOIN part a ON a.later = 0
+      LEFT JOIN part b ON b.later = 1
       LEFT JOIN was_level d ON TRUE
       LEFT JOIN now_level e ON TRUE
 ),
