@@ -694,6 +694,31 @@ static void test_heap_of_blocks(void)
     }
 }
 
+/* Where a line of the program is in both stacks, one row says it: that of the blocks, with the objects' class, when they
+ * are known to be the same; else, as both say as much, that of the objects. */
+static void test_two_views(void)
+{
+    char text[4096];
+
+    for (int flags = 0; flags < 2; flags++) {
+        snprintf(text, sizeof text,
+                 RUN "define heap 1 \"lua\" flags %d\ndefine class 1 \"node\"\n"
+                     "define name 40 \"keep\"\ndefine name 41 \"x.lua\"\ndefine row 6 1 40 41 7\n"
+                     "stack B = 0xfffe000000000001 0x1001\nstack O = 0xfffe000000000001 0x2001\n"
+                     "repeat 200 every 0.4ms\n"
+                     "at 0.2ms main alloc 0x100000+64 50 via B\n"
+                     "at 0.2ms main object 0x100000+64 48 heap 1 class 1 via O\n"
+                     "done\n"
+                     "repeat 5 every 18ms\nat 18ms main gc-begin heap 1 flags 1\n"
+                     "at 18.1ms main gc-end heap 1\ndone\nat 100ms end\n",
+                 flags);
+        CHECK_EQ(import_text(text).code, STATUS_OK);
+        CHECK_STR(
+            rows("SELECT kind, function, live_samples, live_bytes, heap_id, class_id FROM leak"),
+            flags ? "site|keep|200|10000.0|1|1" : "object|keep|200|9600.0|1|1");
+    }
+}
+
 /* A place that is told only after it was used, or never. */
 static void test_late_places(void)
 {
@@ -822,6 +847,7 @@ int main(void)
     test_leak();
     test_class_leak();
     test_heap_of_blocks();
+    test_two_views();
     test_silence();
     test_two_runs();
     sqlite3_close(db);
